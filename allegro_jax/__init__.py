@@ -1,0 +1,70 @@
+"""Allegro interatomic potentials in JAX, with classical and quantum readouts.
+
+Units are eV, Å, eV/Å and eV/Å³. Names are imported on first use, so that importing the package
+costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from allegro_jax.configs import (
+        AllegroConfig,
+        MLPReadout,
+        Precision,
+        QDIReadout,
+        StackedMLPReadout,
+    )
+    from allegro_jax.datasets import load, official_split, split
+    from allegro_jax.models.allegro import Allegro
+    from allegro_jax.potential import Potential
+    from allegro_jax.training import TrainingConfig, config_from_data, train
+    from allegro_jax.training.evaluation import evaluate
+
+__version__ = "0.1.0"
+
+_ORIGINS = {
+    "Allegro": "allegro_jax.models.allegro",
+    "AllegroConfig": "allegro_jax.configs",
+    "MLPReadout": "allegro_jax.configs",
+    "Potential": "allegro_jax.potential",
+    "Precision": "allegro_jax.configs",
+    "QDIReadout": "allegro_jax.configs",
+    "StackedMLPReadout": "allegro_jax.configs",
+    "TrainingConfig": "allegro_jax.training",
+    "config_from_data": "allegro_jax.training",
+    "evaluate": "allegro_jax.training.evaluation",
+    "load": "allegro_jax.datasets",
+    "official_split": "allegro_jax.datasets",
+    "split": "allegro_jax.datasets",
+    "train": "allegro_jax.training",
+}
+
+__all__ = [
+    "Allegro",
+    "AllegroConfig",
+    "MLPReadout",
+    "Potential",
+    "Precision",
+    "QDIReadout",
+    "StackedMLPReadout",
+    "TrainingConfig",
+    "config_from_data",
+    "evaluate",
+    "load",
+    "official_split",
+    "split",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ORIGINS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_ORIGINS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,28 @@
+"""Neighbour lists, padding and batches: from structures to padded `jraph` graphs."""
+
+from allegro_jax.graphs.batches import batch, batch_structures
+from allegro_jax.graphs.graph_dataset import GraphDataset, average_neighbors
+from allegro_jax.graphs.neighbors import NeighborList, neighbor_list
+from allegro_jax.graphs.padding import (
+    Capacity,
+    buckets_for,
+    capacity_for,
+    padding_waste,
+    rounded_capacity,
+)
+from allegro_jax.graphs.passes import ordered_batches
+
+__all__ = [
+    "Capacity",
+    "GraphDataset",
+    "NeighborList",
+    "average_neighbors",
+    "batch",
+    "batch_structures",
+    "buckets_for",
+    "capacity_for",
+    "neighbor_list",
+    "ordered_batches",
+    "padding_waste",
+    "rounded_capacity",
+]

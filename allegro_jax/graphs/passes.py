@@ -1,0 +1,25 @@
+"""A whole data set as batches of one shape, in order: for validation, evaluation and timing."""
+
+import jraph
+import numpy as np
+from numpy.typing import DTypeLike
+
+from allegro_jax.graphs.batches import GraphDataset, batch
+from allegro_jax.graphs.padding import capacity_for
+
+
+def ordered_batches(
+    graphs: GraphDataset, batch_size: int, dtype: DTypeLike = np.float32
+) -> list[jraph.GraphsTuple]:
+    """Returns batches that hold every structure once, in order, all padded to one capacity.
+
+    Args:
+        graphs: The data set.
+        batch_size: Structures per batch; smaller sets take one batch, the last may be part full.
+        dtype: Of the float arrays.
+    """
+    size = min(batch_size, len(graphs))
+    capacity = capacity_for(graphs, size)
+    starts = range(0, len(graphs), size)
+    chunks = [np.arange(start, min(start + size, len(graphs))) for start in starts]
+    return [batch(graphs, chunk, capacity, dtype) for chunk in chunks]

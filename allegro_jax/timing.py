@@ -1,0 +1,126 @@
+"""How long a potential takes, and what it costs by the compiler's own count."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from allegro_jax.datasets import Dataset
+from allegro_jax.graphs import GraphDataset, ordered_batches
+from allegro_jax.models.allegro import Allegro
+from allegro_jax.potential import Potential, predict
+
+
+class Cost(NamedTuple):
+    """XLA's cost analysis of one pass over a data set, the same on every run.
+
+    Attributes:
+        flops: Floating-point operations.
+        bytes_accessed: Bytes read and written by the compiled operations.
+    """
+
+    flops: float
+    bytes_accessed: float
+
+
+class Latency(NamedTuple):
+    """Wall time of passes over a data set: energies and forces of every structure.
+
+    Attributes:
+        median_s: Median of the passes, s.
+        low_s: First quartile, s.
+        high_s: Third quartile, s.
+        passes: Number of passes timed.
+        structures: Structures in a pass.
+        atoms: Atoms in a pass.
+        batch_size: Structures per call.
+    """
+
+    median_s: float
+    low_s: float
+    high_s: float
+    passes: int
+    structures: int
+    atoms: int
+    batch_size: int
+
+    @property
+    def us_per_atom(self) -> float:
+        """Median time per atom, µs."""
+        return 1e6 * self.median_s / self.atoms
+
+
+class InferencePass:
+    """A potential compiled for one batch shape, and a data set batched to that shape.
+
+    A pass moves every padded batch to the device, computes energies and forces, and waits for
+    the result. Neighbour lists are built beforehand and are not part of it.
+
+    Args:
+        potential: What is timed.
+        dataset: Structures of one pass.
+        batch_size: Structures per call; the last batch is padded to the same shape.
+
+    Raises:
+        ValueError: If `dataset` is empty or has an element that the potential lacks.
+    """
+
+    def __init__(self, potential: Potential, dataset: Dataset, batch_size: int) -> None:
+        config = potential.config
+        graphs = GraphDataset.build(dataset, config.cutoff, config.atomic_numbers)
+        self.batches = ordered_batches(graphs, batch_size)
+        self.structures, self.atoms = len(graphs), int(graphs.n_atoms.sum())
+        self.batch_size = min(batch_size, len(graphs))
+        self._params = jax.device_put(potential.params)
+        begin = time.perf_counter()
+        run = jax.jit(functools.partial(predict, Allegro(config)))
+        self._compiled = run.lower(self._params, self.batches[0]).compile()
+        self.compile_s = time.perf_counter() - begin
+
+    @property
+    def cost(self) -> Cost:
+        """XLA's cost analysis of one pass."""
+        analysis = self._compiled.cost_analysis() or {}
+        calls = len(self.batches)
+        flops = calls * analysis.get("flops", float("nan"))
+        return Cost(flops, calls * analysis.get("bytes accessed", float("nan")))
+
+    def seconds(self) -> float:
+        """Makes one pass and returns its wall time, s."""
+        begin = time.perf_counter()
+        results = [self._compiled(self._params, graph) for graph in self.batches]
+        jax.block_until_ready([(result.energy, result.forces) for result in results])
+        return time.perf_counter() - begin
+
+
+def measure(passes: Sequence[InferencePass], repeats: int) -> list[Latency]:
+    """Times several potentials side by side.
+
+    After one warm-up pass each, the potentials take turns, so that a slow moment of the machine
+    falls on all of them alike.
+
+    Args:
+        passes: What to time.
+        repeats: Timed passes of each.
+    """
+    for item in passes:
+        item.seconds()
+    times = np.array([[item.seconds() for item in passes] for _ in range(repeats)])
+    low, median, high = np.quantile(times, [0.25, 0.5, 0.75], axis=0)
+    return [
+        Latency(
+            float(median[k]),
+            float(low[k]),
+            float(high[k]),
+            repeats,
+            item.structures,
+            item.atoms,
+            item.batch_size,
+        )
+        for k, item in enumerate(passes)
+    ]

@@ -1,0 +1,37 @@
+"""Errors of a potential on a labelled data set."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+
+from allegro_jax.datasets import Dataset
+from allegro_jax.graphs import GraphDataset, ordered_batches
+from allegro_jax.models.allegro import Allegro
+from allegro_jax.potential import Potential
+from allegro_jax.training.metrics import summarise
+from allegro_jax.training.step import evaluation_step
+
+
+def evaluate(potential: Potential, dataset: Dataset, batch_size: int = 25) -> dict[str, float]:
+    """Returns mean absolute and root mean squared errors on every label of a data set.
+
+    Args:
+        potential: What is tested.
+        dataset: Labelled structures.
+        batch_size: Structures per call.
+
+    Returns:
+        `<quantity>_mae` and `<quantity>_rmse` for energy (eV per structure), energy_per_atom
+        (eV), forces (eV/Å per component) and stress (eV/Å³ per component) where labelled.
+
+    Raises:
+        ValueError: If `dataset` is empty, has no energies, or an element the potential lacks.
+    """
+    config = potential.config
+    graphs = GraphDataset.build(
+        dataset, config.cutoff, config.atomic_numbers, potential.atomic_energies
+    )
+    step = jax.jit(functools.partial(evaluation_step, Allegro(config)))
+    return summarise(step(potential.params, graph) for graph in ordered_batches(graphs, batch_size))

@@ -1,0 +1,86 @@
+"""Training from a data set to a potential: the loop and what it returns."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from allegro_jax.configs import AllegroConfig
+from allegro_jax.datasets import Dataset
+from allegro_jax.potential import Potential
+from allegro_jax.training.config import TrainingConfig
+from allegro_jax.training.run import Run
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingResult:
+    """What a run leaves.
+
+    Attributes:
+        potential: The potential with the best averaged parameters.
+        best: The row of `history` with the lowest validation error, that of `potential`.
+        history: One row per epoch: epoch, step, seconds, learning_rate, loss, validation errors.
+        compile_s: Seconds that compilation took.
+        compilations: Programs compiled.
+        stopped_by: "max_epochs", "time_limit" or "patience".
+    """
+
+    potential: Potential
+    best: dict[str, float]
+    history: list[dict[str, float]]
+    compile_s: float
+    compilations: int
+    stopped_by: str
+
+
+def train(
+    config: AllegroConfig,
+    training: TrainingConfig,
+    train_set: Dataset,
+    valid_set: Dataset,
+    *,
+    workdir: Path | str | None = None,
+    on_epoch: Callable[[dict[str, float]], None] | None = None,
+) -> TrainingResult:
+    """Trains a potential.
+
+    With a `workdir` the run writes checkpoints there, continues from the newest one when it is
+    started again, and leaves the potential in `workdir/potential`.
+
+    Args:
+        config: Model; see `config_from_data`.
+        training: Settings of the run.
+        train_set: Structures to learn from.
+        valid_set: Structures that decide which parameters are kept.
+        workdir: Folder of checkpoints and result; None keeps everything in memory.
+        on_epoch: Called with every row of the history as it is made.
+
+    Raises:
+        ValueError: If a set has a species that `config` lacks, or `workdir` belongs to a run
+            with other settings.
+        TrainingDivergedError: If the loss is no longer finite.
+
+    Example:
+        >>> from allegro_jax import TrainingConfig, config_from_data, load, official_split, train
+        >>> parts = official_split(load("rmd17-benzene"), valid=50, seed=0)
+        >>> config = config_from_data(parts.train, cutoff=4.0, num_layers=1)
+        >>> result = train(config, TrainingConfig(max_epochs=1), parts.train, parts.valid)
+        >>> result.best["forces_mae"] < 0.5  # eV/Å
+        True
+    """
+    run = Run(config, training, train_set, valid_set, workdir)
+    with contextlib.closing(run):
+        while (reason := run.finished()) is None:
+            row = run.epoch()
+            if on_epoch is not None:
+                on_epoch(row)
+            run.save_if_due()
+        run.save()
+    potential = run.potential()
+    if workdir is not None:
+        potential.save(Path(workdir) / "potential")
+    return TrainingResult(
+        potential, run.best, run.history, run.programs.compile_s, len(run.programs.all), reason
+    )

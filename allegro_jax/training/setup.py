@@ -1,0 +1,49 @@
+"""What a model takes from its training data: elements, scale, neighbours, atomic references."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ase.data import chemical_symbols
+
+from allegro_jax.configs import AllegroConfig
+from allegro_jax.datasets import Dataset, statistics
+from allegro_jax.graphs import average_neighbors
+
+
+def config_from_data(train: Dataset, cutoff: float, **options: Any) -> AllegroConfig:
+    """Returns a model config with the statistics of a training set filled in.
+
+    The elements of the set become the types; energies are scaled by the root mean square of the
+    force components (or, without forces, by the standard deviation of the energy per atom after
+    the atomic references) and neighbour sums by the average number of neighbours.
+
+    Args:
+        train: Training structures.
+        cutoff: Cutoff radius, Å.
+        **options: Other fields of `AllegroConfig`.
+
+    Raises:
+        ValueError: If `train` is empty, or no atom has a neighbour within the cutoff.
+    """
+    stats = statistics(train)
+    scale = stats.force_rms or stats.per_atom_energy_std
+    neighbors = average_neighbors(train, cutoff)
+    if neighbors <= 0:
+        raise ValueError(
+            f"no atom of {train.name!r} has a neighbour within the cutoff of {cutoff} Å; "
+            "raise the cutoff or check the length unit (positions are read as Å)"
+        )
+    return AllegroConfig(
+        type_names=tuple(chemical_symbols[number] for number in train.elements),
+        cutoff=cutoff,
+        avg_num_neighbors=neighbors,
+        per_type_energy_scales=scale or 1.0,
+        **options,
+    )
+
+
+def atomic_energies(train: Dataset) -> dict[str, float]:
+    """Returns the reference energy of every element in eV, by least squares on `train`."""
+    references = statistics(train).atomic_energies
+    return {chemical_symbols[number]: energy for number, energy in references.items()}

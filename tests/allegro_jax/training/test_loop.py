@@ -1,0 +1,142 @@
+"""Training learns, resumes, refuses what does not fit, and leaves what it reports."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from allegro_jax.configs import AllegroConfig, MLPConfig
+from allegro_jax.datasets import Dataset, load
+from allegro_jax.potential import Potential
+from allegro_jax.training import (
+    TrainingConfig,
+    TrainingDivergedError,
+    config_from_data,
+    train,
+)
+from allegro_jax.training.evaluation import evaluate
+
+SMALL = {
+    "l_max": 1,
+    "num_layers": 1,
+    "num_scalar_features": 8,
+    "num_tensor_features": 2,
+    "scalar_embed_mlp": MLPConfig(1, 8),
+    "allegro_mlp": MLPConfig(1, 8),
+}
+TRAINING = TrainingConfig(max_epochs=4, batch_size=5, learning_rate=1e-2)
+
+
+@pytest.fixture(scope="module")
+def benzene() -> Dataset:
+    return load("rmd17-benzene")
+
+
+@pytest.fixture(scope="module")
+def sets(benzene: Dataset) -> tuple[Dataset, Dataset]:
+    return benzene.select(range(40)), benzene.select(range(40, 50))
+
+
+@pytest.fixture(scope="module")
+def config(sets: tuple[Dataset, Dataset]) -> AllegroConfig:
+    return config_from_data(sets[0], 3.5, **SMALL)
+
+
+class StoppedError(Exception):
+    """Stands for a run that is cut off."""
+
+
+def stop_after(epoch: int):
+    def check(row: dict[str, float]) -> None:
+        if row["epoch"] == epoch:
+            raise StoppedError
+
+    return check
+
+
+def test_a_short_training_beats_predicting_zero(config: AllegroConfig, sets) -> None:
+    longer = TrainingConfig(max_epochs=15, batch_size=4, learning_rate=2e-2)
+    result = train(config, longer, *sets)
+    zero = np.abs(sets[1].forces).mean()
+    assert result.best["forces_mae"] < 0.6 * zero
+    assert result.best["forces_mae"] == min(row["forces_mae"] for row in result.history)
+    assert result.stopped_by == "max_epochs"
+
+
+def test_the_saved_potential_has_the_reported_error(
+    config: AllegroConfig, sets, tmp_path: Path
+) -> None:
+    result = train(config, TRAINING, *sets, workdir=tmp_path)
+    again = evaluate(Potential.load(tmp_path / "potential"), sets[1])
+    for name in ("forces_mae", "energy_mae", "energy_per_atom_rmse"):
+        assert again[name] == pytest.approx(result.best[name], rel=1e-3)
+
+
+def test_the_same_seed_gives_the_same_run(config: AllegroConfig, sets) -> None:
+    runs = [train(config, TRAINING, *sets).history for _ in range(2)]
+    assert [row["loss"] for row in runs[0]] == [row["loss"] for row in runs[1]]
+
+
+def test_an_interrupted_run_continues_with_the_same_losses(
+    config: AllegroConfig, sets, tmp_path: Path
+) -> None:
+    training = TrainingConfig(
+        max_epochs=4, batch_size=5, learning_rate=1e-2, checkpoint_interval_s=1e-9
+    )
+    whole = train(config, training, *sets)
+    with pytest.raises(StoppedError):
+        train(config, training, *sets, workdir=tmp_path, on_epoch=stop_after(3))
+    seen: list[float] = []
+    resumed = train(
+        config, training, *sets, workdir=tmp_path, on_epoch=lambda row: seen.append(row["epoch"])
+    )
+    assert seen == [3.0, 4.0]
+    assert [row["loss"] for row in resumed.history] == [row["loss"] for row in whole.history]
+    equal = jax.tree.map(np.array_equal, resumed.potential.params, whole.potential.params)
+    assert all(jax.tree.leaves(equal))
+
+
+def test_a_finished_run_is_not_run_again(config: AllegroConfig, sets, tmp_path: Path) -> None:
+    first = train(config, TRAINING, *sets, workdir=tmp_path)
+    again = train(config, TRAINING, *sets, workdir=tmp_path, on_epoch=stop_after(1))
+    assert again.history == first.history
+
+
+def test_a_checkpoint_of_another_model_is_refused_and_kept(
+    config: AllegroConfig, sets, tmp_path: Path
+) -> None:
+    train(config, TRAINING, *sets, workdir=tmp_path)
+    wider = config_from_data(sets[0], 3.5, **{**SMALL, "num_scalar_features": 16})
+    with pytest.raises(ValueError, match="num_scalar_features was 8, is now 16"):
+        train(wider, TRAINING, *sets, workdir=tmp_path)
+    assert train(config, TRAINING, *sets, workdir=tmp_path).best
+
+
+def test_a_diverging_run_says_so(config: AllegroConfig, sets) -> None:
+    wild = TrainingConfig(max_epochs=5, learning_rate=1e30, warmup=0.0)
+    with pytest.raises(TrainingDivergedError, match="learning rate"):
+        train(config, wild, *sets)
+
+
+def test_patience_and_time_end_a_run(config: AllegroConfig, sets) -> None:
+    frozen = TrainingConfig(max_epochs=50, learning_rate=1e-30, patience=2)
+    result = train(config, frozen, *sets)
+    assert result.stopped_by == "patience"
+    brief = TrainingConfig(max_epochs=10**6, time_limit_s=0.5)
+    assert train(config, brief, *sets).stopped_by == "time_limit"
+
+
+def test_energies_alone_can_be_trained() -> None:
+    molecules = load("qm9").select(range(60))
+    train_set, valid_set = molecules.select(range(50)), molecules.select(range(50, 60))
+    config = config_from_data(train_set, 3.0, **SMALL)
+    training = TrainingConfig(max_epochs=6, batch_size=10, learning_rate=1e-2)
+    result = train(config, training, train_set, valid_set)
+    assert "forces_mae" not in result.best
+    assert result.history[-1]["loss"] < result.history[0]["loss"]
+
+
+def test_a_cutoff_without_neighbours_is_named(benzene: Dataset) -> None:
+    with pytest.raises(ValueError, match=r"no atom .* has a neighbour"):
+        config_from_data(benzene.select(range(3)), 0.5)

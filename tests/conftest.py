@@ -1,0 +1,29 @@
+"""Settings of every test: strict shapes, a compilation cache, versions in the header."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import pytest
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent.parent / ".jax_cache"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+
+def pytest_report_header() -> str:
+    names = ["jax", "flax", "optax", "e3nn-jax", "pennylane", "optuna", "numpy", "scipy"]
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in names]
+    return ", ".join(versions) + f", {jax.default_backend()}"
+
+
+@pytest.fixture
+def x64() -> Iterator[None]:
+    """Runs the test with 64-bit types, and leaves the global switch as it was."""
+    enabled = bool(jax.config.jax_enable_x64)
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", enabled)

@@ -1,0 +1,1 @@
+"""Models: the Allegro architecture, its readouts, and what is computed from it."""

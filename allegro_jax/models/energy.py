@@ -1,0 +1,156 @@
+"""Energies, forces and stresses of a padded batch from one gradient of an Allegro model.
+
+Everything here is pure and can be jitted with the model as a static argument; models with equal
+configs are equal, so they share what is compiled.
+"""
+
+import contextlib
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import jraph
+from jaxtyping import Array, Float
+
+from allegro_jax.configs import AllegroConfig, Precision
+from allegro_jax.models.allegro import Allegro
+
+Params = dict[str, Any]
+
+
+class Predictions(NamedTuple):
+    """What a model says about a batch; zero on padding.
+
+    Attributes:
+        energy: per graph (eV), without reference energies.
+        forces: per atom (eV/Å).
+        atomic_energies: per atom (eV), without reference energies.
+        stress: per graph (eV/Å³), symmetric, positive under tension as in ASE; zeros where the
+            cell has no volume.
+    """
+
+    energy: Float[Array, "graphs"]
+    forces: Float[Array, "atoms 3"]
+    atomic_energies: Float[Array, "atoms"]
+    stress: Float[Array, "graphs 3 3"]
+
+
+def precision_scope(precision: Precision) -> contextlib.AbstractContextManager[Any]:
+    """Allows float64 inside a `with` block if `precision` asks for it, and only there."""
+    if not precision.needs_x64:
+        return contextlib.nullcontext()
+    try:
+        return jax.enable_x64(True)
+    except (AttributeError, TypeError):  # jax < 0.9
+        from jax.experimental import enable_x64
+
+        return enable_x64(True)
+
+
+def initial_params(config: AllegroConfig, seed: int = 0) -> Params:
+    """Draws the initial parameters of a model: a nested dictionary of arrays.
+
+    Args:
+        config: architecture.
+        seed: same seed, same parameters.
+    """
+    model = Allegro(config)
+
+    def init(key: Array) -> Params:
+        one_edge = jnp.zeros((1, 3)), jnp.zeros(1, int), jnp.zeros(1, int), jnp.zeros(1, int)
+        return model.init(key, *one_edge)["params"]
+
+    with precision_scope(config.precision):
+        return jax.jit(init)(jax.random.key(seed))
+
+
+def graph_index(graph: jraph.GraphsTuple, num_atoms: int) -> Array:
+    """The graph that each atom belongs to."""
+    graphs = jnp.arange(graph.n_node.shape[0])
+    return jnp.repeat(graphs, graph.n_node, total_repeat_length=num_atoms)
+
+
+def edge_vectors(graph: jraph.GraphsTuple, dtype: jnp.dtype) -> Float[Array, "edges 3"]:
+    """r_ij = r_j - r_i + shift @ cell (Å), i the receiver and j the sender."""
+    positions = graph.nodes["positions"].astype(dtype)
+    shifts = graph.edges["shifts"].astype(dtype)
+    cells = graph.globals["cell"].astype(dtype)
+    owner = graph_index(graph, positions.shape[0])[graph.receivers]
+    offsets = jnp.einsum("es,esc->ec", shifts, cells[owner])
+    return positions[graph.senders] - positions[graph.receivers] + offsets
+
+
+def energies(model: Allegro, params: Params, graph: jraph.GraphsTuple) -> Float[Array, "graphs"]:
+    """Energies of a padded batch (eV) without any derivative; see `predict`."""
+    graph = jax.tree.map(jnp.asarray, graph)  # numpy batches may be constants of a trace
+    vectors = edge_vectors(graph, jnp.dtype(model.config.precision.geometry))
+    return _sum_over_graphs(_atomic_energies(model, params, graph, vectors), graph)
+
+
+def predict(model: Allegro, params: Params, graph: jraph.GraphsTuple) -> Predictions:
+    """Evaluates a model and its derivatives on a padded batch.
+
+    The energy is differentiated once, with respect to the edge vectors, g_ij = ∂E/∂r_ij. Then
+    F_i = Σ_j g_ij - Σ_j g_ji, and the strain derivative of a graph is the symmetrised sum of
+    r_ij ⊗ g_ij over its edges.
+
+    Args:
+        model: the architecture; static under jit.
+        params: its parameters.
+        graph: batch in the layout of `allegro_jax.graphs`.
+    """
+    graph = jax.tree.map(jnp.asarray, graph)  # numpy batches may be constants of a trace
+    vectors = edge_vectors(graph, jnp.dtype(model.config.precision.geometry))
+
+    def total_energy(vectors: Array) -> tuple[Array, Array]:
+        atomic = _atomic_energies(model, params, graph, vectors)
+        return atomic.sum(), atomic
+
+    gradients, atomic = jax.grad(total_energy, has_aux=True)(vectors)
+    return Predictions(
+        energy=_sum_over_graphs(atomic, graph),
+        forces=_forces(gradients, graph, atomic.shape[0]),
+        atomic_energies=atomic,
+        stress=_stress(vectors, gradients, graph),
+    )
+
+
+compiled_predict = jax.jit(predict, static_argnums=0)
+
+
+def _atomic_energies(
+    model: Allegro, params: Params, graph: jraph.GraphsTuple, vectors: Float[Array, "edges 3"]
+) -> Float[Array, "atoms"]:
+    species = graph.nodes["species"]
+    atomic = model.apply({"params": params}, vectors, species, graph.senders, graph.receivers)
+    return jnp.where(jraph.get_node_padding_mask(graph), atomic, 0.0)
+
+
+def _sum_over_graphs(
+    values: Float[Array, "atoms"], graph: jraph.GraphsTuple
+) -> Float[Array, "graphs"]:
+    owner = graph_index(graph, values.shape[0])
+    return jax.ops.segment_sum(values, owner, graph.n_node.shape[0], indices_are_sorted=True)
+
+
+def _forces(
+    gradients: Float[Array, "edges 3"], graph: jraph.GraphsTuple, num_atoms: int
+) -> Float[Array, "atoms 3"]:
+    pull = jax.ops.segment_sum(gradients, graph.receivers, num_atoms, indices_are_sorted=True)
+    return pull - jax.ops.segment_sum(gradients, graph.senders, num_atoms)
+
+
+def _stress(
+    vectors: Float[Array, "edges 3"],
+    gradients: Float[Array, "edges 3"],
+    graph: jraph.GraphsTuple,
+) -> Float[Array, "graphs 3 3"]:
+    """1/|det cell| ∂E/∂ε, symmetrised; zero where the cell has no volume."""
+    products = vectors[:, :, None] * gradients[:, None, :]
+    num_graphs = graph.n_node.shape[0]
+    owner = graph_index(graph, graph.nodes["species"].shape[0])[graph.receivers]
+    strain = jax.ops.segment_sum(products, owner, num_graphs, indices_are_sorted=True)
+    strain = 0.5 * (strain + jnp.swapaxes(strain, 1, 2))
+    volume = jnp.abs(jnp.linalg.det(graph.globals["cell"].astype(strain.dtype)))
+    has_volume = (volume > 0.0)[:, None, None]
+    return jnp.where(has_volume, strain / jnp.where(has_volume, volume[:, None, None], 1.0), 0.0)

@@ -1,0 +1,73 @@
+"""Per-edge readouts: from the scalars of an edge to its energy.
+
+Every module maps (scalars [edges, features], envelope [edges]) to [edges, 1] and vanishes smoothly
+at the cutoff: perceptrons because they have no biases and the scalars vanish there, others by
+multiplying with the envelope.
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from allegro_jax.configs import MLPReadout, QDIReadout, Readout, StackedMLPReadout
+from allegro_jax.nn.mlp import MLP
+
+
+class MLPReadoutModule(nn.Module):
+    """Allegro: E_ij = MLP(h_ij; hidden; 1)."""
+
+    config: MLPReadout
+    forward_normalize: bool = True
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self,
+        scalars: Float[Array, "edges features"],
+        envelope: Float[Array, "edges"],  # noqa: ARG002 - without biases h = 0 gives E = 0
+    ) -> Float[Array, "edges 1"]:
+        """Returns the energy of every edge (eV, before scale and shift)."""
+        widths = (*self.config.hidden, 1)
+        mlp = MLP(widths, self.config.activation, self.forward_normalize, self.dtype, name="mlp")
+        return mlp(scalars)
+
+
+class StackedMLPReadoutModule(nn.Module):
+    """Allegro+MLP: E_ij = MLP(MLP(h_ij; hidden; features); final_hidden; 1)."""
+
+    config: StackedMLPReadout
+    forward_normalize: bool = True
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self,
+        scalars: Float[Array, "edges features"],
+        envelope: Float[Array, "edges"],  # noqa: ARG002 - without biases h = 0 gives E = 0
+    ) -> Float[Array, "edges 1"]:
+        """Returns the energy of every edge (eV, before scale and shift)."""
+        config = self.config
+        options = (config.activation, self.forward_normalize, self.dtype)
+        features = MLP((*config.hidden, config.features), *options, name="mlp")(scalars)
+        return MLP((*config.final_hidden, 1), *options, name="final_mlp")(features)
+
+
+def build_readout(
+    config: Readout, *, forward_normalize: bool, dtype: jnp.dtype, name: str
+) -> nn.Module:
+    """Returns the readout module that a config asks for.
+
+    Args:
+        config: readout config.
+        forward_normalize: normalisation of the perceptrons' weights.
+        dtype: type of weights and computation.
+        name: name of the readout in the parameters.
+    """
+    if isinstance(config, QDIReadout):
+        # PennyLane takes seconds to import, and only this readout needs it.
+        from allegro_jax.models.qdi import QDIReadoutModule
+
+        return QDIReadoutModule(config, dtype=dtype, name=name)
+    if isinstance(config, StackedMLPReadout):
+        return StackedMLPReadoutModule(config, forward_normalize, dtype, name=name)
+    return MLPReadoutModule(config, forward_normalize, dtype, name=name)

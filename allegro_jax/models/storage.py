@@ -1,0 +1,146 @@
+"""A potential on disk: a folder with `config.json` and one npz file of arrays, never pickle.
+
+`config.json` names the array file, whose name holds a digest of its content, and is replaced in
+one step after the arrays are in place. Whoever reads the folder therefore finds either the old
+potential or the new one, also when writing was interrupted.
+"""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from allegro_jax.configs import AllegroConfig
+from allegro_jax.models.energy import Params
+
+FORMAT = "allegro_jax potential"
+FORMAT_VERSION = 1
+_CONFIG = "config.json"
+
+
+def write_potential(
+    folder: str | Path, config: AllegroConfig, params: Params, atomic_energies: Mapping[str, float]
+) -> None:
+    """Writes a potential into `folder`, which is made if need be; other files there stay."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    np.savez(buffer, **{name: _storable(array) for name, array in flatten(params).items()})
+    content = buffer.getvalue()
+    arrays = f"params-{hashlib.sha256(content).hexdigest()[:12]}.npz"
+    _replace(folder / arrays, content)
+    header = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "params": arrays,
+        "atomic_energies": {name: float(energy) for name, energy in atomic_energies.items()},
+        "config": config.to_json(),
+    }
+    _replace(folder / _CONFIG, json.dumps(header, indent=2).encode())
+    for old in folder.glob("params-*.npz"):
+        if old.name != arrays:
+            old.unlink()
+
+
+def read_potential(folder: str | Path) -> tuple[AllegroConfig, Params, dict[str, float]]:
+    """Reads what `write_potential` wrote.
+
+    Raises:
+        ValueError: the folder is missing, holds no potential, one of another format version, or
+            an incomplete one.
+    """
+    folder = Path(folder)
+    header = _read_header(folder)
+    try:
+        with np.load(folder / header["params"], allow_pickle=False) as archive:
+            params = unflatten({name: archive[name] for name in archive.files})
+        config = AllegroConfig.from_json(header["config"])
+        return config, params, dict(header["atomic_energies"])
+    except (OSError, KeyError) as error:
+        raise ValueError(f"The potential in {folder} is incomplete: {error}.") from error
+
+
+def _read_header(folder: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        raise ValueError(f"Expected the folder of a saved potential; {folder} does not exist.")
+    try:
+        header = json.loads((folder / _CONFIG).read_text())
+        found = header["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{folder} holds no saved potential: its {_CONFIG} is missing or of another kind. "
+            "Give the folder that Potential.save wrote."
+        ) from error
+    version = header.get("format_version")
+    if (found, version) != (FORMAT, FORMAT_VERSION):
+        raise ValueError(
+            f"Expected format {FORMAT!r} of version {FORMAT_VERSION} in {folder / _CONFIG}; got "
+            f"{found!r} of version {version!r}. Read it with the release that wrote it."
+        )
+    return header
+
+
+def check_params(config: AllegroConfig, params: Params, expected: Params) -> None:
+    """Raises a ValueError that names the first parameter that does not fit.
+
+    Args:
+        config: used in the message only.
+        params: nested dictionary of arrays.
+        expected: nested dictionary of arrays or shapes that the config asks for.
+    """
+    have, want = flatten(params), flatten(expected)
+    hint = f"The parameters belong to another model than this config ({config})."
+    for name, array in want.items():
+        if name not in have:
+            raise ValueError(f"Parameter {name!r} of shape {array.shape} is missing. {hint}")
+        if have[name].shape != array.shape:
+            raise ValueError(
+                f"Parameter {name!r} must have shape {array.shape}; got {have[name].shape}. {hint}"
+            )
+    extra = sorted(set(have) - set(want))
+    if extra:
+        raise ValueError(f"The model has no parameters {extra}. {hint}")
+
+
+def flatten(params: Params) -> dict[str, Any]:
+    """Nested dictionary → {"layer/weight": array}."""
+    leaves, _ = jax.tree.flatten_with_path(params)
+    return {"/".join(str(key.key) for key in path): leaf for path, leaf in leaves}
+
+
+def unflatten(arrays: Mapping[str, Any]) -> Params:
+    """{"layer/weight": array} → nested dictionary."""
+    params: Params = {}
+    for name, array in arrays.items():
+        *parents, last = name.split("/")
+        branch = params
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[last] = array
+    return params
+
+
+def _storable(array: Any) -> np.ndarray:
+    """Npz files know no bfloat16; float32 holds the same values."""
+    array = np.asarray(array)
+    return array.astype(np.float32) if array.dtype == jnp.bfloat16 else array
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Writes a file so that no reader ever sees half of it."""
+    with tempfile.NamedTemporaryFile(
+        dir=path.parent, prefix=f".{path.name}-", delete=False
+    ) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(file.name).chmod(0o644)  # temporary files are private to their owner
+    Path(file.name).replace(path)

@@ -1,0 +1,40 @@
+"""Envelope and radial bases of an edge; x = r / cutoff throughout."""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+
+def polynomial_envelope(x: Float[Array, "edges"], p: float) -> Float[Array, "edges"]:
+    """u_p(x), which falls from 1 at x = 0 to 0 at x = 1 with two vanishing derivatives.
+
+    u_p(x) = 1 - (p+1)(p+2)/2 x^p + p(p+2) x^{p+1} - p(p+1)/2 x^{p+2} for x < 1, else 0
+    (DimeNet, arXiv 2003.03123, eq. 8).
+    """
+    inside = x < 1.0
+    x = jnp.where(inside, x, 0.5)  # far edges must not overflow x^p, nor its derivatives
+    power = x ** (int(p) if float(p).is_integer() else p)
+    polynomial = (p + 1) * (p + 2) / 2 - p * (p + 2) * x + p * (p + 1) / 2 * x * x
+    return jnp.where(inside, 1.0 - power * polynomial, 0.0)
+
+
+def bessel_basis(
+    x: Float[Array, "edges"], frequencies: Float[Array, "basis"]
+) -> Float[Array, "edges basis"]:
+    """b_n = sin(π w_n x) / (π x), without the envelope; x must not be 0."""
+    phase = (np.pi * x)[:, None]
+    return jnp.sin(phase * frequencies[None, :]) / phase
+
+
+def spline_basis(
+    x: Float[Array, "edges"], num_splines: int, span: int
+) -> Float[Array, "edges splines"]:
+    """φ_q(x) = ¼ (1 - cos 2π t_q)², t_q = (clip(x, l_q, u_q) - l_q) / (u_q - l_q).
+
+    The supports l_q = (q - span)/num_splines, u_q = l_q + (span + 1)/num_splines end at x = 1, so
+    that the basis vanishes smoothly at the cutoff without an envelope.
+    """
+    lower = (np.arange(num_splines, dtype=x.dtype) - span) / num_splines
+    width = (span + 1) / num_splines
+    t = (jnp.clip(x[:, None], lower[None, :], (lower + width)[None, :]) - lower[None, :]) / width
+    return 0.25 * (1.0 - jnp.cos(2.0 * np.pi * t)) ** 2

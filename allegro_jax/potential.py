@@ -1,0 +1,249 @@
+"""Parameters and config in one object: from structures to energies, forces and stresses."""
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, overload
+
+import jax
+import jax.numpy as jnp
+import jraph
+import numpy as np
+from jaxtyping import Float
+
+from allegro_jax.configs import AllegroConfig
+from allegro_jax.datasets.dataset import Dataset, Structure
+from allegro_jax.graphs import Capacity, GraphDataset, batch, capacity_for, rounded_capacity
+from allegro_jax.models.allegro import Allegro
+from allegro_jax.models.energy import (
+    Params,
+    Predictions,
+    compiled_predict,
+    energies,
+    initial_params,
+    precision_scope,
+    predict,
+)
+from allegro_jax.models.storage import check_params, read_potential, write_potential
+
+if TYPE_CHECKING:
+    import ase
+
+__all__ = [
+    "Params",
+    "Potential",
+    "Predictions",
+    "Result",
+    "energies",
+    "initial_params",
+    "predict",
+]
+
+
+BATCH_SIZE = 16
+"""Structures per compiled call where `Potential` is given many."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Result:
+    """What a potential says about one structure.
+
+    Attributes:
+        energy: total energy (eV), reference energies included.
+        forces: eV/Å.
+        atomic_energies: eV, reference energies included; they add up to `energy`.
+        stress: eV/Å³, positive under tension as in ASE; None without a periodic cell.
+    """
+
+    energy: float
+    forces: Float[np.ndarray, "atoms 3"]
+    atomic_energies: Float[np.ndarray, "atoms"]
+    stress: Float[np.ndarray, "3 3"] | None
+
+
+class Potential:
+    """An Allegro model with its parameters and the reference energies of its elements.
+
+    Attributes:
+        config: architecture.
+        params: nested dictionary of arrays, in the precision of the config.
+        atomic_energies: reference energy of each type by chemical symbol (eV).
+
+    Example:
+        >>> from ase.build import molecule
+        >>> from allegro_jax.configs import AllegroConfig
+        >>> from allegro_jax.potential import Potential, initial_params
+        >>> config = AllegroConfig(type_names=("H", "O"), cutoff=4.0)
+        >>> potential = Potential(config, initial_params(config))
+        >>> potential(molecule("H2O")).forces.shape
+        (3, 3)
+    """
+
+    def __init__(
+        self,
+        config: AllegroConfig,
+        params: Params,
+        atomic_energies: Mapping[str, float] | None = None,
+    ) -> None:
+        """Puts the parts together.
+
+        Args:
+            config: architecture.
+            params: parameters, for example from `initial_params`.
+            atomic_energies: reference energies by chemical symbol (eV); None for zeros.
+
+        Raises:
+            ValueError: parameters of other names or shapes than the config asks for, or a type
+                without a reference energy.
+        """
+        expected = _parameter_shapes(config)
+        check_params(config, params, expected)
+        self.config = config
+        with precision_scope(config.precision):
+            self.params = jax.tree.map(
+                lambda array, like: jnp.asarray(array, like.dtype), params, expected
+            )
+        self.atomic_energies = _reference_energies(config, atomic_energies)
+
+    @overload
+    def __call__(
+        self, structures: "Structure | ase.Atoms", *, capacity: Capacity | None = None
+    ) -> Result: ...
+
+    @overload
+    def __call__(
+        self,
+        structures: "Dataset | Sequence[Structure | ase.Atoms]",
+        *,
+        capacity: Capacity | None = None,
+    ) -> list[Result]: ...
+
+    def __call__(
+        self,
+        structures: "Structure | ase.Atoms | Dataset | Sequence[Structure | ase.Atoms]",
+        *,
+        capacity: Capacity | None = None,
+    ) -> Result | list[Result]:
+        """Evaluates one structure, or many in batches.
+
+        Args:
+            structures: `Structure`, `ase.Atoms`, a sequence of these, or a `Dataset`.
+            capacity: padded size of every batch; None takes a rounded one that fits the largest.
+                Calls with equal capacities share one compilation.
+
+        Returns:
+            One result, or a list of results in the order of a sequence or data set.
+
+        Raises:
+            ValueError: no atoms, an element the potential does not know, NaN positions, atoms at
+                the same place, a periodic cell without volume, a batch beyond `capacity`.
+        """
+        is_one = isinstance(structures, Structure) or hasattr(structures, "get_positions")
+        items = [_as_structure(item) for item in ([structures] if is_one else structures)]
+        results = self._evaluate(items, capacity) if items else []
+        return results[0] if is_one else results
+
+    def predict(self, graph: jraph.GraphsTuple) -> Predictions:
+        """Evaluates a padded batch by the compiled function shared by all equal configs.
+
+        Args:
+            graph: batch in the layout of `allegro_jax.graphs`.
+
+        Returns:
+            Device arrays in network precision, without reference energies.
+        """
+        with precision_scope(self.config.precision):
+            return compiled_predict(Allegro(self.config), self.params, graph)
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the potential into a folder as JSON and arrays; see `load`."""
+        write_potential(folder, self.config, self.params, self.atomic_energies)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Reads a potential from the folder that `save` wrote.
+
+        Raises:
+            ValueError: no such folder, not a potential, or arrays that do not fit the config.
+        """
+        return cls(*read_potential(folder))
+
+    def _evaluate(self, structures: list[Structure], capacity: Capacity | None) -> list[Result]:
+        for index, structure in enumerate(structures):
+            self._check_elements(index, structure)
+        config = self.config
+        graphs = GraphDataset.build(structures, config.cutoff, config.atomic_numbers)
+        capacity = capacity or _rounded(graphs)
+        batch_size = capacity.graphs - 1
+        results: list[Result] = []
+        for start in range(0, len(structures), batch_size):
+            part = structures[start : start + batch_size]
+            indices = np.arange(start, start + len(part))
+            graph = batch(graphs, indices, capacity, np.dtype(config.precision.geometry))
+            results += self._results(part, jax.device_get(self.predict(graph)))
+        return results
+
+    def _results(self, structures: Iterable[Structure], predictions: Predictions) -> list[Result]:
+        """Takes a batch apart and adds the reference energies, in float64."""
+        results = []
+        start = 0
+        for index, structure in enumerate(structures):
+            atoms = slice(start, start + len(structure.numbers))
+            start = atoms.stop
+            references = [self._references[number] for number in structure.numbers.tolist()]
+            atomic = predictions.atomic_energies[atoms].astype(np.float64) + np.array(references)
+            has_stress = np.any(structure.pbc) and abs(np.linalg.det(structure.cell)) > 0.0
+            stress = predictions.stress[index].astype(np.float64) if has_stress else None
+            forces = predictions.forces[atoms].astype(np.float64)
+            results.append(Result(float(atomic.sum()), forces, atomic, stress))
+        return results
+
+    @functools.cached_property
+    def _references(self) -> dict[int, float]:
+        symbols = zip(self.config.atomic_numbers, self.config.type_names, strict=True)
+        return {number: self.atomic_energies[symbol] for number, symbol in symbols}
+
+    def _check_elements(self, index: int, structure: Structure) -> None:
+        if len(structure.numbers) == 0:
+            raise ValueError(f"Structure {index} has no atoms; a potential needs at least one.")
+        unseen = set(np.unique(structure.numbers).tolist()) - set(self.config.atomic_numbers)
+        if unseen:
+            from ase.data import chemical_symbols
+
+            names = ", ".join(chemical_symbols[number] for number in sorted(unseen))
+            raise ValueError(
+                f"Structure {index} contains {names}, which this potential has not seen; it knows "
+                f"{', '.join(self.config.type_names)}. Train one with these elements."
+            )
+
+
+@functools.lru_cache
+def _parameter_shapes(config: AllegroConfig) -> Params:
+    with precision_scope(config.precision):
+        return jax.eval_shape(lambda: initial_params(config))
+
+
+def _reference_energies(
+    config: AllegroConfig, given: Mapping[str, float] | None
+) -> dict[str, float]:
+    if given is None:
+        return dict.fromkeys(config.type_names, 0.0)
+    missing = [name for name in config.type_names if name not in given]
+    if missing:
+        raise ValueError(
+            f"atomic_energies must hold the reference energy (eV) of every type; {missing} are "
+            f"missing from {dict(given)}."
+        )
+    return {name: float(given[name]) for name in config.type_names}
+
+
+def _rounded(graphs: GraphDataset) -> Capacity:
+    """A coarse capacity for batches of a power of two of structures, at most `BATCH_SIZE`."""
+    size = min(len(graphs), BATCH_SIZE)
+    worst = capacity_for(graphs, size)
+    return rounded_capacity(worst.atoms - 1, worst.edges, 2 ** (size - 1).bit_length())
+
+
+def _as_structure(item: "Structure | ase.Atoms") -> Structure:
+    return item if isinstance(item, Structure) else Structure.from_atoms(item)

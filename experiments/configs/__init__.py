@@ -1,0 +1,1 @@
+"""Settings of the programs; each docstring gives the command and its cost."""

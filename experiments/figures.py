@@ -1,0 +1,86 @@
+"""Pictures of a search, as PNG bytes."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import numpy as np
+
+from samo_cobra.plots import COLOURS, plot_convergence, plot_fronts
+
+mpl.use("Agg")
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from experiments.report import SearchResult
+
+TITLES = {"allegro": "Allegro", "allegro-mlp": "Allegro+MLP", "allegro-qdi": "Allegro+QDI"}
+QUANTITY = {"forces_mae": "force MAE", "energy_mae": "energy MAE"}
+
+
+def front(result: SearchResult) -> bytes:
+    """Draws the fronts of the variants, dominated trials faint."""
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    axes = figure.add_subplot()
+    points = {TITLES[variant]: result.points(variant) for variant in result.records}
+    latency = result.front[0].latency
+    plot_fronts(
+        axes,
+        points,
+        f"validation {QUANTITY[result.error]} ({result.unit})",
+        f"time for {latency.structures} structures, energies and forces (s)",
+    )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    _plain_ticks(axes)
+    axes.set_title(f"{result.config.data.name}: accuracy against speed")
+    return _png(figure)
+
+
+def curves(result: SearchResult) -> bytes:
+    """Draws validation error against training seconds, a panel for each variant."""
+    variants = [variant for variant, trials in result.records.items() if trials]
+    figure = Figure(figsize=(3.2 * len(variants), 3.0), layout="constrained")
+    panels = figure.subplots(1, len(variants), sharey=True, squeeze=False)[0]
+    best = {item.record.variant: item.record.number for item in reversed(result.front)}
+    for k, (axes, variant) in enumerate(zip(panels, variants, strict=True)):
+        for record in result.records[variant]:
+            seconds = [row["seconds"] for row in record.history]
+            errors = [result.shown(row[result.error]) for row in record.history]
+            strong = record.number == best[variant]
+            style = {"lw": 1.8, "alpha": 1.0} if strong else {"lw": 0.8, "alpha": 0.35}
+            axes.plot(seconds, errors, color=COLOURS[k], **style)
+        axes.set_yscale("log")
+        axes.set_title(TITLES[variant])
+        axes.set_xlabel("training time (s)")
+        axes.grid(alpha=0.25, lw=0.5)
+    panels[0].set_ylabel(f"validation {QUANTITY[result.error]} ({result.unit})")
+    return _png(figure)
+
+
+def convergence(result: SearchResult) -> bytes:
+    """Draws the hypervolume after every finished trial."""
+    figure = Figure(figsize=(5.2, 3.2), layout="constrained")
+    curves = {TITLES[name]: curve for name, curve in result.hypervolumes().items()}
+    plot_convergence(figure.add_subplot(), curves, "hypervolume (share of the box)")
+    return _png(figure)
+
+
+def _plain_ticks(axes) -> None:
+    """Writes 60, 100, 200 in place of powers of ten on axes of about one decade."""
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
+        axis.set_minor_formatter(mpl.ticker.FuncFormatter(_minor_label))
+
+
+def _minor_label(value: float, _: int) -> str:
+    leading = value / 10 ** np.floor(np.log10(value))
+    return f"{value:g}" if round(leading) in (2, 3, 5, 7) else ""
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=160)
+    return buffer.getvalue()

@@ -1,0 +1,78 @@
+"""From the hyperparameters of a trial to the configs of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from allegro_jax.configs import (
+    AllegroConfig,
+    MLPConfig,
+    MLPReadout,
+    QDIReadout,
+    Readout,
+    StackedMLPReadout,
+)
+from allegro_jax.datasets import Dataset
+from allegro_jax.training import TrainingConfig, config_from_data
+
+
+def readout(variant: str, params: Mapping[str, Any], n_qubits: int) -> Readout:
+    """Returns the readout of a variant (Laskaris et al. 2026, section 3.4).
+
+    Raises:
+        ValueError: If there is no such variant.
+    """
+    hidden = (params["edge_mlp_width"],)
+    if variant == "allegro":
+        return MLPReadout(hidden=hidden)
+    if variant == "allegro-mlp":
+        final = (params["mlp_width_1"], params["mlp_width_2"])
+        return StackedMLPReadout(hidden=hidden, features=params["mlp_features"], final_hidden=final)
+    if variant == "allegro-qdi":
+        return QDIReadout(
+            hidden=hidden,
+            features=params["qdi_encodings"] * n_qubits,
+            n_qubits=n_qubits,
+            depth=params["qdi_depth"],
+            final_width=params["qdi_final_width"],
+        )
+    raise ValueError(f"unknown variant {variant!r}; known: allegro, allegro-mlp, allegro-qdi")
+
+
+def model_config(
+    variant: str, params: Mapping[str, Any], model: ConfigDict, train_set: Dataset
+) -> AllegroConfig:
+    """Returns the model of a trial with the statistics of the training set filled in.
+
+    Args:
+        variant: "allegro", "allegro-mlp" or "allegro-qdi".
+        params: Searched hyperparameters; see `experiments.spaces`.
+        model: Fixed ones: l_max, num_scalar_features, num_tensor_features, num_bessels,
+            mlp_depth, mlp_width, n_qubits.
+        train_set: Training structures.
+    """
+    mlp = MLPConfig(depth=model.mlp_depth, width=model.mlp_width)
+    return config_from_data(
+        train_set,
+        params["cutoff"],
+        l_max=model.l_max,
+        num_layers=params["num_layers"],
+        num_scalar_features=model.num_scalar_features,
+        num_tensor_features=model.num_tensor_features,
+        num_bessels=model.num_bessels,
+        polynomial_cutoff_p=params["envelope_exponent"],
+        scalar_embed_mlp=mlp,
+        allegro_mlp=mlp,
+        readout=readout(variant, params, model.n_qubits),
+    )
+
+
+def training_config(params: Mapping[str, Any], training: ConfigDict, seed: int) -> TrainingConfig:
+    """Returns the training of a trial."""
+    values = {**training.to_dict(), "seed": seed}
+    for name in ("batch_size", "learning_rate"):
+        values[name] = params[name]
+    return TrainingConfig.from_json(values)

@@ -1,0 +1,114 @@
+"""The search: ask a variant's study, run the trial, keep it, next variant; then report."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import optuna
+from ml_collections import ConfigDict
+from tqdm import tqdm
+
+from allegro_jax.datasets import Splits
+from experiments import spaces
+from experiments.data import load_splits
+from experiments.progress import SearchProgress
+from experiments.report import SearchResult, summary, write_report
+from experiments.study import (
+    FAILURE,
+    WORKER,
+    claim_workdir,
+    n_finished,
+    open_storage,
+    open_study,
+    recover,
+    this_worker,
+    trial_folder,
+)
+from experiments.trial import error_name, run_trial
+
+
+def search(config: ConfigDict, workdir: Path) -> SearchResult | None:
+    """Runs or continues a search until every variant has its trials, then writes the report.
+
+    Args:
+        config: See `experiments/configs/search.py`.
+        workdir: Folder of the search.
+
+    Returns:
+        What the report shows; None if no trial has finished.
+
+    Raises:
+        ValueError: If a setting, the data or the work directory does not fit.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    logging.getLogger("jax").setLevel(logging.WARNING)
+    for variant in config.variants:
+        spaces.search_space(variant, config.ranges)
+    splits = load_splits(config.data)
+    claim_workdir(workdir, config)
+    storage = open_storage(config, workdir)
+    studies = {variant: open_study(storage, variant, config) for variant in config.variants}
+    for study in studies.values():
+        for line in recover(study, workdir):
+            tqdm.write(line)
+    with SearchProgress(studies, config.trials, workdir, error_name(splits)) as progress:
+        while (study := _next(studies, config.trials)) is not None:
+            study.optimize(
+                lambda trial, study=study: _objective(
+                    trial, study.study_name, config, splits, workdir, progress
+                ),
+                n_trials=1,
+                catch=(Exception,),
+            )
+            progress.trial_done(study)
+    result = write_report(studies, config, splits, workdir)
+    print(summary(result, workdir) if result else "no trial has finished; nothing to report")
+    return result
+
+
+def _next(studies: dict[str, optuna.Study], trials: int) -> optuna.Study | None:
+    """Returns the study that is furthest from its number of trials, None when all have them."""
+    done = {name: n_finished(study) for name, study in studies.items()}
+    name = min(done, key=done.__getitem__)
+    return studies[name] if done[name] < trials else None
+
+
+def _objective(
+    trial: optuna.Trial,
+    variant: str,
+    config: ConfigDict,
+    splits: Splits,
+    workdir: Path,
+    progress: SearchProgress,
+) -> list[float]:
+    """Runs a trial; whatever it raises is recorded as the reason of its failure."""
+    trial.set_user_attr(WORKER, this_worker())
+    progress.trial_begins(variant, trial.number)
+    folder = trial_folder(workdir, variant, trial.number)
+    try:
+        params = suggest(trial, config, variant)
+        record = run_trial(
+            config, splits, variant, trial.number, params, folder, progress.epoch_done
+        )
+    except Exception as error:
+        trial.set_user_attr(FAILURE, f"{type(error).__name__}: {error}"[:2000])
+        raise
+    for name, value in {**record.valid, **record.cost, **record.seconds}.items():
+        trial.set_user_attr(name, value)
+    return record.objectives
+
+
+def suggest(trial: optuna.Trial, config: ConfigDict, variant: str) -> dict[str, float]:
+    """Asks the sampler for every hyperparameter of a variant."""
+    params: dict[str, float] = {}
+    for name, distribution in spaces.search_space(variant, config.ranges).items():
+        if isinstance(distribution, optuna.distributions.IntDistribution):
+            params[name] = trial.suggest_int(
+                name, distribution.low, distribution.high, log=distribution.log
+            )
+        else:
+            params[name] = trial.suggest_float(
+                name, distribution.low, distribution.high, log=distribution.log
+            )
+    return params

@@ -1,0 +1,35 @@
+"""Trains one potential.
+
+    python -m experiments.train --config=experiments/configs/train.py:rmd17-aspirin --workdir=DIR
+
+Run it again to continue from the newest checkpoint. The potential is left in `DIR/potential`:
+`allegro_jax.Potential.load("DIR/potential")`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from absl import app, flags
+from ml_collections import config_flags
+
+_CONFIG = config_flags.DEFINE_config_file("config", None, "Settings of the training.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; made when missing.")
+flags.mark_flags_as_required(["config", "workdir"])
+
+
+def main(_: list[str]) -> None:
+    """Runs the training that the flags describe."""
+    from experiments.training_run import train_and_evaluate  # quick `--help`
+
+    try:
+        train_and_evaluate(_CONFIG.value, Path(_WORKDIR.value))
+    except (ValueError, OSError, FloatingPointError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; the same command continues from the newest checkpoint")
+
+
+if __name__ == "__main__":
+    app.run(main)

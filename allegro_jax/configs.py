@@ -153,6 +153,8 @@ class QDIReadout:
         measure: Pauli operator whose expectation is read on every qubit.
         final_width: channels between the circuit and the edge energy.
         activation: nonlinearity of the classical parts.
+        simulator: "unitaries" (exact, at nearly classical speed) or "qnode" (PennyLane's own
+            state-vector simulation, gate by gate); both compute the same function.
     """
 
     hidden: tuple[int, ...] = (32,)
@@ -164,6 +166,7 @@ class QDIReadout:
     measure: Literal["X", "Y", "Z"] = "Y"
     final_width: int = 16
     activation: Nonlinearity | None = "silu"
+    simulator: Literal["unitaries", "qnode"] = "unitaries"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", _freeze(self.hidden))
@@ -175,6 +178,8 @@ class QDIReadout:
         _require(self.entangling in ("strong", "basic"), self, "entangling", "'strong' or 'basic'")
         for field in ("rotation", "measure"):
             _require(getattr(self, field) in ("X", "Y", "Z"), self, field, "'X', 'Y' or 'Z'")
+        ok = self.simulator in ("unitaries", "qnode")
+        _require(ok, self, "simulator", "'unitaries' or 'qnode'")
         _require_nonlinearity(self, "activation")
 
 

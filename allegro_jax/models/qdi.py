@@ -6,8 +6,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from allegro_jax.configs import QDIReadout
+from allegro_jax.nn.circuit_unitaries import expectations_by_unitaries
 from allegro_jax.nn.circuits import QDICircuit, qdi_expectations
 from allegro_jax.nn.mlp import MLP
+
+SIMULATORS = {"unitaries": expectations_by_unitaries, "qnode": qdi_expectations}
 
 
 def qdi_circuit(config: QDIReadout) -> QDICircuit:
@@ -80,4 +83,5 @@ class QDIReadoutModule(nn.Module):
         circuit = qdi_circuit(self.config)
         dtype = jnp.promote_types(self.dtype, jnp.float32)
         weights = self.param("circuit_weights", uniform_angle, circuit.weight_shape, dtype)
-        return qdi_expectations(angles.astype(dtype), weights, circuit).astype(self.dtype)
+        simulate = SIMULATORS[self.config.simulator]
+        return simulate(angles.astype(dtype), weights, circuit).astype(self.dtype)

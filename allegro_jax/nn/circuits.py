@@ -30,6 +30,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -113,6 +114,13 @@ class QDICircuit:
         return (self.n_encodings + 1) * self.depth * self.n_qubits * angles
 
 
+def trainable_block(circuit: QDICircuit) -> Callable[..., Any]:
+    """The PennyLane template of a trainable block: ``template(weights [depth, ...], wires)``."""
+    qml = import_pennylane()
+    templates = {"strong": qml.StronglyEntanglingLayers, "basic": qml.BasicEntanglerLayers}
+    return templates[circuit.entangling]
+
+
 @functools.lru_cache(maxsize=64)
 def qdi_qnode(circuit: QDICircuit) -> Callable[[Array, Array], list[Array]]:
     """The circuit as a QNode of one edge, built once for each value of ``circuit``.
@@ -129,10 +137,7 @@ def qdi_qnode(circuit: QDICircuit) -> Callable[[Array, Array], list[Array]]:
     wires = range(circuit.n_qubits)
     encode = {"X": qml.RX, "Y": qml.RY, "Z": qml.RZ}[circuit.rotation]
     pauli = {"X": qml.PauliX, "Y": qml.PauliY, "Z": qml.PauliZ}[circuit.measure]
-    block = {
-        "strong": qml.StronglyEntanglingLayers,
-        "basic": qml.BasicEntanglerLayers,
-    }[circuit.entangling]
+    block = trainable_block(circuit)
 
     # Backpropagation is the one method of PennyLane that can be differentiated twice under jit,
     # which training on forces needs (the adjoint method is a pure callback without derivatives).

@@ -102,8 +102,8 @@ class SamoCobraSampler(optuna.samplers.BaseSampler):
         fixed = trial.system_attrs.get("fixed_params", {})
         if set(search_space) <= set(fixed):
             return {}
-        optimizer = self._up_to_date(study)
-        (point,) = optimizer.ask(1, pending=self._pending(study, trial))
+        optimizer = self.optimizer(study)
+        (point,) = optimizer.ask(1, pending=self.pending(study, trial))
         params = {n: _value(d, point[n]) for n, d in self._distributions.items()}
         encoded = json.dumps(point)
         study._storage.set_trial_system_attr(trial._trial_id, PARAMS, encoded)
@@ -123,8 +123,8 @@ class SamoCobraSampler(optuna.samplers.BaseSampler):
         """Does nothing for suggestions: they depend on the seed and the history alone."""
         self._independent.reseed_rng()
 
-    def _up_to_date(self, study: Study) -> Optimizer:
-        """Returns an optimiser told of every finished trial, in the order of their ends."""
+    def optimizer(self, study: Study) -> Optimizer:
+        """Returns the optimiser, told of every finished trial in the order of their ends."""
         states = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
         trials = study.get_trials(deepcopy=False, states=states)
         trials = [trial for trial in trials if self._tellable(trial)]
@@ -163,7 +163,8 @@ class SamoCobraSampler(optuna.samplers.BaseSampler):
         else:
             optimizer.tell(point, None)
 
-    def _pending(self, study: Study, trial: FrozenTrial) -> list[dict[str, Any]]:
+    def pending(self, study: Study, trial: FrozenTrial) -> list[dict[str, Any]]:
+        """Returns what the other running trials evaluate, in samo_cobra's values."""
         now = dt.datetime.now()
         pending = []
         for other in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):

@@ -1,5 +1,7 @@
 """Allegro+QDI: the per-edge readout through a quantum circuit."""
 
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -10,7 +12,10 @@ from allegro_jax.nn.circuit_unitaries import expectations_by_unitaries
 from allegro_jax.nn.circuits import QDICircuit, qdi_expectations
 from allegro_jax.nn.mlp import MLP
 
-SIMULATORS = {"unitaries": expectations_by_unitaries, "qnode": qdi_expectations}
+SIMULATORS: dict[str, Callable[..., Array]] = {
+    "unitaries": expectations_by_unitaries,
+    "qnode": qdi_expectations,
+}
 
 
 def qdi_circuit(config: QDIReadout) -> QDICircuit:

@@ -1,0 +1,24 @@
+"""The README's examples run as they stand."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parent.parent / "README.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("code", BLOCKS, ids=["allegro_jax", "samo_cobra"])
+def test_example_runs(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, str(README), "exec"), {})
+    assert capsys.readouterr().out
+
+
+def test_named_files_exist() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", README.read_text())
+    missing = [link for link in links if not (README.parent / link).exists()]
+    assert not missing

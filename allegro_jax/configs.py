@@ -171,7 +171,7 @@ class QDIReadout:
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", _freeze(self.hidden))
         _require_widths(self, "hidden")
-        for field in ("features", "n_qubits", "depth", "final_width"):
+        for field in ("n_qubits", "features", "depth", "final_width"):
             _require(_is_integer(getattr(self, field), 1), self, field, "an integer >= 1")
         multiple = f"a multiple of n_qubits = {self.n_qubits}"
         _require(self.features % self.n_qubits == 0, self, "features", multiple)

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import jax
 import jax.numpy as jnp
@@ -139,10 +139,10 @@ class Potential:
             ValueError: no atoms, an element the potential does not know, NaN positions, atoms at
                 the same place, a periodic cell without volume, a batch beyond `capacity`.
         """
-        is_one = isinstance(structures, Structure) or hasattr(structures, "get_positions")
-        items = [_as_structure(item) for item in ([structures] if is_one else structures)]
-        results = self._evaluate(items, capacity) if items else []
-        return results[0] if is_one else results
+        if isinstance(structures, Structure) or hasattr(structures, "get_positions"):
+            return self._evaluate([_as_structure(structures)], capacity)[0]
+        items = [_as_structure(item) for item in structures]
+        return self._evaluate(items, capacity) if items else []
 
     def predict(self, graph: jraph.GraphsTuple) -> Predictions:
         """Evaluates a padded batch by the compiled function shared by all equal configs.
@@ -180,7 +180,7 @@ class Potential:
         for start in range(0, len(structures), batch_size):
             part = structures[start : start + batch_size]
             indices = np.arange(start, start + len(part))
-            graph = batch(graphs, indices, capacity, np.dtype(config.precision.geometry))
+            graph = batch(graphs, indices, capacity, jnp.dtype(config.precision.geometry))
             results += self._results(part, jax.device_get(self.predict(graph)))
         return results
 
@@ -192,10 +192,10 @@ class Potential:
             atoms = slice(start, start + len(structure.numbers))
             start = atoms.stop
             references = [self._references[number] for number in structure.numbers.tolist()]
-            atomic = predictions.atomic_energies[atoms].astype(np.float64) + np.array(references)
+            atomic = np.asarray(predictions.atomic_energies[atoms], np.float64) + references
             has_stress = np.any(structure.pbc) and abs(np.linalg.det(structure.cell)) > 0.0
-            stress = predictions.stress[index].astype(np.float64) if has_stress else None
-            forces = predictions.forces[atoms].astype(np.float64)
+            stress = np.asarray(predictions.stress[index], np.float64) if has_stress else None
+            forces = np.asarray(predictions.forces[atoms], np.float64)
             results.append(Result(float(atomic.sum()), forces, atomic, stress))
         return results
 
@@ -245,5 +245,5 @@ def _rounded(graphs: GraphDataset) -> Capacity:
     return rounded_capacity(worst.atoms - 1, worst.edges, 2 ** (size - 1).bit_length())
 
 
-def _as_structure(item: "Structure | ase.Atoms") -> Structure:
+def _as_structure(item: Any) -> Structure:
     return item if isinstance(item, Structure) else Structure.from_atoms(item)

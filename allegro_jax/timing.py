@@ -14,6 +14,7 @@ from allegro_jax.datasets import Dataset
 from allegro_jax.graphs import GraphDataset, ordered_batches
 from allegro_jax.models.allegro import Allegro
 from allegro_jax.potential import Potential, predict
+from allegro_jax.programs import Program
 
 
 class Cost(NamedTuple):
@@ -56,7 +57,7 @@ class Latency(NamedTuple):
 
 
 class InferencePass:
-    """A potential compiled for one batch shape, and a data set batched to that shape.
+    """A potential compiled for the batches of a data set.
 
     A pass moves every padded batch to the device, computes energies and forces, and waits for
     the result. Neighbour lists are built beforehand and are not part of it.
@@ -64,7 +65,10 @@ class InferencePass:
     Args:
         potential: What is timed.
         dataset: Structures of one pass.
-        batch_size: Structures per call; the last batch is padded to the same shape.
+        batch_size: Structures per call; the last batch may be part full.
+
+    Attributes:
+        cost: XLA's cost analysis of one pass.
 
     Raises:
         ValueError: If `dataset` is empty or has an element that the potential lacks.
@@ -77,23 +81,31 @@ class InferencePass:
         self.structures, self.atoms = len(graphs), int(graphs.n_atoms.sum())
         self.batch_size = min(batch_size, len(graphs))
         self._params = jax.device_put(potential.params)
-        begin = time.perf_counter()
-        run = jax.jit(functools.partial(predict, Allegro(config)))
-        self._compiled = run.lower(self._params, self.batches[0]).compile()
-        self.compile_s = time.perf_counter() - begin
+        self._program = Program(functools.partial(predict, Allegro(config)), graph_argument=1)
+        self.cost = self._cost()
 
     @property
-    def cost(self) -> Cost:
-        """XLA's cost analysis of one pass."""
-        analysis = self._compiled.cost_analysis() or {}
-        calls = len(self.batches)
-        flops = calls * analysis.get("flops", float("nan"))
-        return Cost(flops, calls * analysis.get("bytes accessed", float("nan")))
+    def compile_s(self) -> float:
+        """Seconds that compilation took."""
+        return self._program.compile_s
+
+    @property
+    def compilations(self) -> int:
+        """Programs compiled: one for each capacity."""
+        return self._program.compilations
+
+    def _cost(self) -> Cost:
+        calls = [self._program.compiled(self._params, graph) for graph in self.batches]
+        analyses = [call.cost_analysis() or {} for call in calls]
+        flops = sum(analysis.get("flops", float("nan")) for analysis in analyses)
+        return Cost(
+            flops, sum(analysis.get("bytes accessed", float("nan")) for analysis in analyses)
+        )
 
     def seconds(self) -> float:
         """Makes one pass and returns its wall time, s."""
         begin = time.perf_counter()
-        results = [self._compiled(self._params, graph) for graph in self.batches]
+        results = [self._program(self._params, graph) for graph in self.batches]
         jax.block_until_ready([(result.energy, result.forces) for result in results])
         return time.perf_counter() - begin
 

@@ -9,11 +9,15 @@ and at the end the fronts as picture, table and page.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 from absl import app, flags
 from ml_collections import config_flags
+
+# The small linear systems of the surrogates lose more to waiting threads than they gain.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Settings of the search.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the search; made when missing.")

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from allegro_jax.datasets import Splits
 from experiments import spaces
 from experiments.data import load_splits
+from experiments.models import model_config, training_config
 from experiments.progress import SearchProgress
 from experiments.report import SearchResult, summary, write_report
 from experiments.study import (
@@ -43,9 +44,8 @@ def search(config: ConfigDict, workdir: Path) -> SearchResult | None:
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("jax").setLevel(logging.WARNING)
-    for variant in config.variants:
-        spaces.search_space(variant, config.ranges)
     splits = load_splits(config.data)
+    check(config, splits)
     claim_workdir(workdir, config)
     storage = open_storage(config, workdir)
     studies = {variant: open_study(storage, variant, config) for variant in config.variants}
@@ -65,6 +65,24 @@ def search(config: ConfigDict, workdir: Path) -> SearchResult | None:
     result = write_report(studies, config, splits, workdir)
     print(summary(result, workdir) if result else "no trial has finished; nothing to report")
     return result
+
+
+def check(config: ConfigDict, splits: Splits) -> None:
+    """Builds the first trial of every variant without training it, so that a wrong setting shows.
+
+    Raises:
+        ValueError: If a setting does not fit; nothing has been written by then.
+    """
+    if not config.variants or config.trials < 1:
+        raise ValueError(
+            "a search needs at least one variant and one trial, "
+            f"got variants={config.variants} and trials={config.trials}"
+        )
+    for variant in config.variants:
+        spaces.search_space(variant, config.ranges)
+        params = spaces.default_trial(variant, config.ranges)
+        model_config(variant, params, config.model, splits.train)
+        training_config(params, config.training, config.seed)
 
 
 def _next(studies: dict[str, optuna.Study], trials: int) -> optuna.Study | None:

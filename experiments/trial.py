@@ -64,7 +64,7 @@ def run_trial(
             "compilation": result.compile_s + inference.compile_s,
             "trial": time.monotonic() - begin,
         },
-        compilations=result.compilations + 1,
+        compilations=result.compilations + inference.compilations,
         n_parameters=sum(leaf.size for leaf in jax.tree.leaves(result.potential.params)),
         seed=seed,
         stopped_by=result.stopped_by,

@@ -103,7 +103,7 @@ class SamoCobraSampler(optuna.samplers.BaseSampler):
         if set(search_space) <= set(fixed):
             return {}
         optimizer = self.optimizer(study)
-        (point,) = optimizer.ask(1, pending=self.pending(study, trial))
+        point = optimizer.suggest(trial.number, pending=self.pending(study, trial))
         params = {n: _value(d, point[n]) for n, d in self._distributions.items()}
         encoded = json.dumps(point)
         study._storage.set_trial_system_attr(trial._trial_id, PARAMS, encoded)

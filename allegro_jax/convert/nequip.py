@@ -102,7 +102,7 @@ def params_from_state_dict(state: StateDict, config: AllegroConfig) -> dict[str,
     """
     rest = _Reader(_without_prefix(state))
     channels = config.num_tensor_features
-    params = {
+    params: dict[str, Any] = {
         "two_body": _two_body(rest, config),
         "scalar_embed": rest.mlp("scalar_embed_mlp.mlp_module"),
         "tensor_embed": rest.mlp("tensor_embed.env_embed_linear", 0, channels),
@@ -170,8 +170,7 @@ class _Reader:
         if channels:
             last = weights[-1]
             tensors = last[:, scalars:].reshape(len(last), channels, -1).swapaxes(1, 2)
-            tensors = tensors.reshape(len(last), -1)
-            weights[-1] = np.concatenate([last[:, :scalars], tensors], axis=1)
+            weights[-1] = np.hstack([last[:, :scalars], tensors.reshape(len(last), -1)])
         return {f"weight_{index}": weight for index, weight in enumerate(weights)}
 
     def drop(self, *prefixes: str) -> None:

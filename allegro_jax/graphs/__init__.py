@@ -6,6 +6,7 @@ from allegro_jax.graphs.neighbors import NeighborList, neighbor_list
 from allegro_jax.graphs.padding import (
     Capacity,
     buckets_for,
+    capacities_for,
     capacity_for,
     padding_waste,
     rounded_capacity,
@@ -20,6 +21,7 @@ __all__ = [
     "batch",
     "batch_structures",
     "buckets_for",
+    "capacities_for",
     "capacity_for",
     "neighbor_list",
     "ordered_batches",

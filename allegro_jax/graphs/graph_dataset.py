@@ -151,8 +151,8 @@ def _species_index(
     unseen = sorted(set(np.unique(numbers).tolist()) - set(species))
     if unseen:
         raise ValueError(
-            f"the structures hold the elements {unseen} (atomic numbers), but the species are "
-            f"{list(species)}; add them to the species or leave those structures out"
+            f"the structures hold the elements {_symbols(unseen)}, but the species are "
+            f"{_symbols(species)}; add them to the species or leave those structures out"
         )
     table = np.zeros(max(species) + 1, np.int32)
     table[list(species)] = np.arange(len(species))
@@ -174,8 +174,8 @@ def _network_energies(
     missing = sorted(set(np.unique(numbers).tolist()) - set(atomic_energies))
     if missing:
         raise ValueError(
-            f"no reference energy for the elements {missing} (atomic numbers); atomic_energies "
-            f"knows {sorted(atomic_energies)}"
+            f"no reference energy for the elements {_symbols(missing)}; atomic_energies knows "
+            f"{_symbols(sorted(atomic_energies))}"
         )
     table = np.zeros(int(numbers.max()) + 1)
     for number in np.unique(numbers):
@@ -188,3 +188,9 @@ def _concatenated(parts: list[np.ndarray | None]) -> np.ndarray | None:
     """One array of all parts, or None if some structure lacks its part."""
     present = [part for part in parts if part is not None]
     return np.concatenate(present) if len(present) == len(parts) else None
+
+
+def _symbols(numbers: Sequence[int]) -> str:
+    from ase.data import chemical_symbols  # on errors alone
+
+    return ", ".join(chemical_symbols[number] for number in numbers)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _ATOM_STEP, _EDGE_STEP = 4, 32  # tight rounding: at most 3 atoms and 31 edges of waste
 _STEPS_PER_DOUBLING = 4  # coarse rounding: 16, 20, 24, 28, 32, 40, ...: at most 20 % of waste
 _SAMPLED_BATCHES, _QUANTILES = 1000, 32
+_TOLERATED_WASTE = 0.15  # of the edges, before a second capacity is worth its compilation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +96,18 @@ def buckets_for(graphs: "GraphDataset", batch_size: int, levels: int = 2) -> tup
         key=lambda edges: _padded_edges(sampled, [*edges, worst.edges]).sum(),
     )
     return (*(dataclasses.replace(worst, edges=edges) for edges in best), worst)
+
+
+def capacities_for(graphs: "GraphDataset", batch_size: int) -> tuple[Capacity, ...]:
+    """Returns one capacity, or two where one alone would waste more than 15 % of the edges.
+
+    Raises:
+        ValueError: `batch_size` as in `capacity_for`.
+    """
+    worst = capacity_for(graphs, batch_size)
+    if padding_waste(graphs, batch_size, worst) <= _TOLERATED_WASTE:
+        return (worst,)
+    return buckets_for(graphs, batch_size, levels=2)
 
 
 def smallest_fit(capacities: Sequence[Capacity], atoms: int, edges: int, graphs: int) -> Capacity:

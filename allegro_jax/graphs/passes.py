@@ -1,17 +1,18 @@
-"""A whole data set as batches of one shape, in order: for validation, evaluation and timing."""
+"""A whole data set as batches, in order: for validation, evaluation and timing."""
 
 import jraph
 import numpy as np
 from numpy.typing import DTypeLike
 
-from allegro_jax.graphs.batches import GraphDataset, batch
-from allegro_jax.graphs.padding import capacity_for
+from allegro_jax.graphs.batches import batch
+from allegro_jax.graphs.graph_dataset import GraphDataset
+from allegro_jax.graphs.padding import capacities_for
 
 
 def ordered_batches(
     graphs: GraphDataset, batch_size: int, dtype: DTypeLike = np.float32
 ) -> list[jraph.GraphsTuple]:
-    """Returns batches that hold every structure once, in order, all padded to one capacity.
+    """Returns batches that hold every structure once, in order, in one or two capacities.
 
     Args:
         graphs: The data set.
@@ -19,7 +20,7 @@ def ordered_batches(
         dtype: Of the float arrays.
     """
     size = min(batch_size, len(graphs))
-    capacity = capacity_for(graphs, size)
+    capacities = capacities_for(graphs, size)
     starts = range(0, len(graphs), size)
     chunks = [np.arange(start, min(start + size, len(graphs))) for start in starts]
-    return [batch(graphs, chunk, capacity, dtype) for chunk in chunks]
+    return [batch(graphs, chunk, capacities, dtype) for chunk in chunks]

@@ -116,16 +116,24 @@ class Allegro(nn.Module):
         tensors = self._initial_tensors(embedded, harmonics)
         first = MLP((num_scalars + self._num_weights,), dtype=dtype, name="environment_embed")
         output = first(embedded)
-        scalars = [output[:, :num_scalars]]
+        block, weights = self._split(output)
+        scalars = [block]
         for layer in range(config.num_layers):
-            weights = output[:, num_scalars:]
             environment = self._environment(weights, harmonics, receivers, normalization)
             tensors = self._couple(layer, tensors, environment)
             last = layer == config.num_layers - 1
             latent = self._mlp(num_scalars + (0 if last else self._num_weights), f"latent_{layer}")
             output = latent(jnp.concatenate([*scalars, tensors[0]], axis=-1))
-            scalars.append(output[:, :num_scalars])
+            block, weights = self._split(output)
+            scalars.append(block)
         return jnp.concatenate(scalars, axis=-1)
+
+    def _split(self, output: Float[Array, "edges outputs"]) -> tuple[Array, Array]:
+        """Scalars and environment weights (none after the last layer)."""
+        scalars = self.config.num_scalar_features
+        # The transpose of split is one concatenation, that of slices pads and adds.
+        first, rest = jax.lax.split(output, (scalars, output.shape[1] - scalars), axis=1)
+        return first, rest
 
     def _two_body(self, x: Array, envelope: Array, types: tuple[Array, Array]) -> Array:
         config = self.config
@@ -193,8 +201,8 @@ class Allegro(nn.Module):
         trainable = config.trainable_scales if default else config.trainable_shifts
         if value is None and not trainable:
             return None
-        values = _per_type(default if value is None else value, len(config.type_names))
-        values = jnp.asarray(values, config.precision.energy)
+        spread = _per_type(default if value is None else value, len(config.type_names))
+        values = jnp.asarray(spread, config.precision.energy)
         return self.param(name, lambda _: values) if trainable else values
 
     def _pair_energies(

@@ -5,6 +5,7 @@ configs are equal, so they share what is compiled.
 """
 
 import contextlib
+import importlib
 from typing import Any, NamedTuple
 
 import jax
@@ -39,12 +40,9 @@ def precision_scope(precision: Precision) -> contextlib.AbstractContextManager[A
     """Allows float64 inside a `with` block if `precision` asks for it, and only there."""
     if not precision.needs_x64:
         return contextlib.nullcontext()
-    try:
+    if hasattr(jax, "enable_x64"):
         return jax.enable_x64(True)
-    except (AttributeError, TypeError):  # jax < 0.9
-        from jax.experimental import enable_x64
-
-        return enable_x64(True)
+    return importlib.import_module("jax.experimental").enable_x64(True)  # jax < 0.8
 
 
 def initial_params(config: AllegroConfig, seed: int = 0) -> Params:
@@ -123,7 +121,7 @@ def _atomic_energies(
 ) -> Float[Array, "atoms"]:
     species = graph.nodes["species"]
     atomic = model.apply({"params": params}, vectors, species, graph.senders, graph.receivers)
-    return jnp.where(jraph.get_node_padding_mask(graph), atomic, 0.0)
+    return jnp.where(jraph.get_node_padding_mask(graph), jnp.asarray(atomic), 0.0)
 
 
 def _sum_over_graphs(

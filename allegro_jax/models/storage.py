@@ -33,20 +33,21 @@ def write_potential(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
-    np.savez(buffer, **{name: _storable(array) for name, array in flatten(params).items()})
+    arrays: dict[str, Any] = {name: _storable(leaf) for name, leaf in flatten(params).items()}
+    np.savez(buffer, **arrays)
     content = buffer.getvalue()
-    arrays = f"params-{hashlib.sha256(content).hexdigest()[:12]}.npz"
-    _replace(folder / arrays, content)
+    file_name = f"params-{hashlib.sha256(content).hexdigest()[:12]}.npz"
+    _replace(folder / file_name, content)
     header = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "params": arrays,
+        "params": file_name,
         "atomic_energies": {name: float(energy) for name, energy in atomic_energies.items()},
         "config": config.to_json(),
     }
     _replace(folder / _CONFIG, json.dumps(header, indent=2).encode())
     for old in folder.glob("params-*.npz"):
-        if old.name != arrays:
+        if old.name != file_name:
             old.unlink()
 
 

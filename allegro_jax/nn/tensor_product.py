@@ -40,7 +40,7 @@ def _sparse_product(
     a = _components(first)
     b = _components(second)
     w = _components(weights[:, None, :])
-    out: list[Array | None] = [None] * dimension(irreps[2])
+    out: dict[int, Array] = {}
     for index, path in enumerate(coupling_paths(*irreps)):
         coefficients = coupling_coefficients(path.first.l, path.second.l, path.out.l)
         for k in range(path.out.dim):
@@ -50,13 +50,12 @@ def _sparse_product(
             ]
             term = w[index] * sum(terms[1:], start=terms[0])
             slot = path.out_offset + k
-            previous = out[slot]
-            out[slot] = term if previous is None else previous + term
-    return jnp.concatenate(out, axis=0)
+            out[slot] = out[slot] + term if slot in out else term
+    return jnp.concatenate([out[slot] for slot in range(dimension(irreps[2]))], axis=0)
 
 
 def _components(array: Array) -> list[Array]:
-    return jax.lax.split(array, (1,) * array.shape[0], axis=0)
+    return list(jax.lax.split(array, (1,) * array.shape[0], axis=0))
 
 
 def _e3nn_product(

@@ -81,6 +81,4 @@ def train(
     potential = run.potential()
     if workdir is not None:
         potential.save(Path(workdir) / "potential")
-    return TrainingResult(
-        potential, run.best, run.history, run.programs.compile_s, len(run.programs.all), reason
-    )
+    return TrainingResult(potential, run.best, run.history, run.compile_s, run.compilations, reason)

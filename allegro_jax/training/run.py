@@ -16,9 +16,10 @@ import numpy as np
 
 from allegro_jax.configs import AllegroConfig
 from allegro_jax.datasets import Dataset
-from allegro_jax.graphs import GraphDataset, batch, capacity_for, ordered_batches
+from allegro_jax.graphs import GraphDataset, batch, capacities_for, ordered_batches
 from allegro_jax.models.allegro import Allegro
 from allegro_jax.potential import Potential, initial_params
+from allegro_jax.programs import Program
 from allegro_jax.training.checkpoints import Checkpoints
 from allegro_jax.training.config import TrainingConfig
 from allegro_jax.training.loss import LossWeights
@@ -34,41 +35,6 @@ class TrainingDivergedError(FloatingPointError):
     """The loss of a training run is no longer finite."""
 
 
-class Programs:
-    """The two programs of a run, compiled ahead of time, so that each is compiled once.
-
-    Attributes:
-        train_step: (state, graph, learning rate) -> (state, loss).
-        evaluate: (params, graph) -> error sums.
-        compile_s: Seconds that it took.
-    """
-
-    def __init__(
-        self,
-        config: AllegroConfig,
-        training: TrainingConfig,
-        state: TrainState,
-        graph: jraph.GraphsTuple,
-        validation_graph: jraph.GraphsTuple,
-    ) -> None:
-        begin = time.monotonic()
-        model = Allegro(config)
-        weights = LossWeights(
-            training.energy_weight, training.forces_weight, training.stress_weight
-        )
-        step = functools.partial(train_step, model, weights, training.clip_norm, training.ema_decay)
-        rate = jnp.float32(0.0)
-        self.train_step = jax.jit(step, donate_argnums=0).lower(state, graph, rate).compile()
-        evaluate = jax.jit(functools.partial(evaluation_step, model))
-        self.evaluate = evaluate.lower(state.averaged, validation_graph).compile()
-        self.compile_s = time.monotonic() - begin
-
-    @property
-    def all(self) -> tuple[Any, ...]:
-        """Every program."""
-        return self.train_step, self.evaluate
-
-
 class Run:
     """A training run between two epochs.
 
@@ -82,7 +48,6 @@ class Run:
     Attributes:
         history: One row per finished epoch.
         best: The row with the lowest validation error.
-        programs: What was compiled.
     """
 
     def __init__(
@@ -96,7 +61,7 @@ class Run:
         self._config, self._training = config, training
         self._references = atomic_energies(train_set)
         self._graphs = self._build(train_set)
-        self._capacity = capacity_for(self._graphs, training.batch_size)
+        self._capacities = capacities_for(self._graphs, training.batch_size)
         validation = ordered_batches(self._build(valid_set), VALIDATION_BATCH)
         self._validation = jax.device_put(validation)
         default = "energy_mae" if train_set.forces is None else "forces_mae"
@@ -111,8 +76,17 @@ class Run:
         if workdir is not None:
             sizes = {"name": train_set.name, "train": len(train_set), "valid": len(valid_set)}
             self._take_up(Path(workdir) / "checkpoints", sizes)
-        first = batch(self._graphs, [0], self._capacity)
-        self.programs = Programs(config, training, self._state, first, self._validation[0])
+        self._compile()
+
+    @property
+    def compile_s(self) -> float:
+        """Seconds that compilation took."""
+        return self._train_step.compile_s + self._evaluate.compile_s
+
+    @property
+    def compilations(self) -> int:
+        """Programs compiled."""
+        return self._train_step.compilations + self._evaluate.compilations
 
     def finished(self) -> str | None:
         """Returns the name of the limit that ends the run, None while there is none."""
@@ -139,13 +113,13 @@ class Run:
         losses: list[jax.Array] = []
         for graph in self._batches():
             rate = learning_rate(self._training, self._share_done(begin, len(losses)))
-            self._state, loss = self.programs.train_step(self._state, graph, jnp.float32(rate))
+            self._state, loss = self._train_step(self._state, graph, jnp.float32(rate))
             losses.append(loss)
             if self._out_of_time(begin, loss):
                 break
         mean_loss = self._checked_mean(losses)
         averaged = self._state.averaged
-        errors = summarise(self.programs.evaluate(averaged, graph) for graph in self._validation)
+        errors = summarise(self._evaluate(averaged, graph) for graph in self._validation)
         self._elapsed_s += time.monotonic() - begin
         row = {
             "epoch": float(len(self.history) + 1),
@@ -183,6 +157,20 @@ class Run:
         if self._checkpoints is not None:
             self._checkpoints.close()
 
+    def _compile(self) -> None:
+        """Compiles for every capacity, before the clock of the training starts."""
+        model, limits = Allegro(self._config), self._training
+        weights = LossWeights(limits.energy_weight, limits.forces_weight, limits.stress_weight)
+        step = functools.partial(train_step, model, weights, limits.clip_norm, limits.ema_decay)
+        self._train_step = Program(step, graph_argument=1, donate=[0])
+        smallest = [int(np.argmin(self._graphs.n_edges))]
+        for capacity in self._capacities:
+            graph = batch(self._graphs, smallest, capacity)
+            self._train_step.compiled(self._state, graph, jnp.float32(0.0))
+        self._evaluate = Program(functools.partial(evaluation_step, model), graph_argument=1)
+        for graph in self._validation:
+            self._evaluate.compiled(self._state.averaged, graph)
+
     def _take_up(self, folder: Path, sizes: dict[str, Any]) -> None:
         identity = {
             "model": self._config.to_json(),
@@ -207,7 +195,7 @@ class Run:
         order = rng.permutation(len(self._graphs))
         size = self._training.batch_size
         for start in range(0, len(order), size):
-            yield batch(self._graphs, order[start : start + size], self._capacity)
+            yield batch(self._graphs, order[start : start + size], self._capacities)
 
     def _share_done(self, begin: float, steps: int) -> float:
         per_epoch = math.ceil(len(self._graphs) / self._training.batch_size)

@@ -183,12 +183,12 @@ def test_aspirin_energies_keep_their_digits_in_single_precision():
 
 
 def test_an_unseen_element_is_named(metals):
-    with pytest.raises(ValueError, match=r"hold the elements \[29\].*species are \[3\]"):
+    with pytest.raises(ValueError, match=r"hold the elements Cu.*species are Li"):
         GraphDataset.build(metals, CUTOFF, (3,))
 
 
 def test_incomplete_or_misspelt_reference_energies_are_named(metals):
-    with pytest.raises(ValueError, match=r"no reference energy for the elements \[29\]"):
+    with pytest.raises(ValueError, match=r"no reference energy for the elements Cu"):
         GraphDataset.build(metals, CUTOFF, (3, 29), {3: -2.0})
     with pytest.raises(ValueError, match=r"not chemical symbols: \['copper'\]"):
         GraphDataset.build(metals, CUTOFF, (3, 29), {"Li": -2.0, "copper": -10.0})

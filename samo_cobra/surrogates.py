@@ -1,0 +1,238 @@
+"""Radial basis function interpolants with a polynomial tail, six kernels at once.
+
+The model of one output is, with r_i = |z - z_i| on the cube [-1, 1]^d,
+
+    s(z) = sum_i w_i phi(r_i) + c . [1, z_1..z_d, z_1^2..z_d^2]
+
+from the saddle-point system [[Phi, P], [P', 0]] [w; c] = [y; 0] (de Winter et al., EMO 2021).
+One factorisation per kernel serves all outputs and both transforms.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from samo_cobra import transforms
+
+KERNELS = (
+    "cubic",
+    "gaussian",
+    "multiquadric",
+    "inverse_quadratic",
+    "inverse_multiquadric",
+    "thin_plate",
+)
+N_MODELS = 2 * len(KERNELS)
+
+# Ridge on the kernel block: above rounding, far below any signal.
+_NUGGET = 1e-12
+# Ridge on the tail: with fewer than 2d + 1 points it picks the minimum-norm tail.
+_TAIL_RIDGE = 1e-10
+# Keeps the logarithm of the thin-plate kernel finite at a data point.
+_TINY = 1e-300
+
+
+def _cubic(q: Array) -> tuple[Array, Array]:
+    r = jnp.sqrt(q)
+    return q * r, 1.5 * r
+
+
+def _gaussian(q: Array) -> tuple[Array, Array]:
+    value = jnp.exp(-q)
+    return value, -value
+
+
+def _multiquadric(q: Array) -> tuple[Array, Array]:
+    # The sign makes it conditionally positive definite like the others.
+    root = jnp.sqrt(1.0 + q)
+    return -root, -0.5 / root
+
+
+def _inverse_quadratic(q: Array) -> tuple[Array, Array]:
+    value = 1.0 / (1.0 + q)
+    return value, -(value**2)
+
+
+def _inverse_multiquadric(q: Array) -> tuple[Array, Array]:
+    value = jax.lax.rsqrt(1.0 + q)
+    return value, -0.5 * value**3
+
+
+def _thin_plate(q: Array) -> tuple[Array, Array]:
+    half_log = 0.5 * jnp.log(q + _TINY)
+    return q * half_log, half_log + 0.5
+
+
+# Each maps squared distances q to the kernel and its derivative with respect to q.
+_KERNEL_FUNCTIONS: tuple[Callable[[Array], tuple[Array, Array]], ...] = (
+    _cubic,
+    _gaussian,
+    _multiquadric,
+    _inverse_quadratic,
+    _inverse_multiquadric,
+    _thin_plate,
+)
+
+
+class Surrogates(NamedTuple):
+    """All twelve models of every output, fitted to one (padded) history."""
+
+    points: Float[Array, "points dims"]
+    mask: Bool[Array, " points"]
+    weights: Float[Array, "kernels rows outputs 2"]
+    affine: transforms.Affine
+
+
+class Model(NamedTuple):
+    """One chosen kernel and transform per output."""
+
+    points: Float[Array, "points dims"]
+    weights: Float[Array, "points outputs"]
+    tail: Float[Array, "tail outputs"]
+    kernel: Int[Array, " outputs"]
+    logarithmic: Bool[Array, " outputs"]
+    shift: Float[Array, " outputs"]
+    scale: Float[Array, " outputs"]
+
+
+def squared_distances(
+    a: Float[Array, "rows dims"], b: Float[Array, "columns dims"]
+) -> Float[Array, "rows columns"]:
+    """Squared distances from differences, accurate for close points."""
+    return jnp.sum((a[:, None, :] - b[None, :, :]) ** 2, axis=-1)
+
+
+def _tail(points: Float[Array, "points dims"]) -> Float[Array, "points tail"]:
+    return jnp.concatenate([jnp.ones_like(points[:, :1]), points, points**2], axis=1)
+
+
+def _system(
+    points: Float[Array, "points dims"], mask: Bool[Array, " points"]
+) -> Float[Array, "kernels rows rows"]:
+    """Saddle-point matrices of all kernels; padded rows are rows of the identity."""
+    q = squared_distances(points, points)
+    both = mask[:, None] & mask[None, :]
+    diagonal = jnp.diag(jnp.where(mask, _NUGGET, 1.0))
+    phi = jnp.stack([jnp.where(both, f(q)[0], 0.0) + diagonal for f in _KERNEL_FUNCTIONS])
+    tail = jnp.where(mask[:, None], _tail(points), 0.0)
+    tail = jnp.broadcast_to(tail, (len(KERNELS), *tail.shape))
+    corner = -_TAIL_RIDGE * jnp.eye(tail.shape[-1])
+    corner = jnp.broadcast_to(corner, (len(KERNELS), *corner.shape))
+    top = jnp.concatenate([phi, tail], axis=2)
+    bottom = jnp.concatenate([jnp.swapaxes(tail, 1, 2), corner], axis=2)
+    return jnp.concatenate([top, bottom], axis=1)
+
+
+@functools.partial(jax.jit, static_argnames="n_objectives")
+def fit(
+    points: Float[Array, "points dims"],
+    values: Float[Array, "points outputs"],
+    mask: Bool[Array, " points"],
+    *,
+    n_objectives: int,
+) -> Surrogates:
+    """Fits all kernels and transforms to all outputs.
+
+    Args:
+        points: evaluated points on [-1, 1]^d, padded.
+        values: outputs in original units, objectives first; padded rows are ignored.
+        mask: true for rows that hold a point.
+        n_objectives: number of leading output columns that are objectives.
+
+    Returns:
+        The interpolants together with the moments they were fitted with.
+    """
+    affine = transforms.moments(values, mask, n_objectives)
+    targets = jnp.where(mask[:, None, None], transforms.apply(values, affine), 0.0)
+    targets = targets.reshape(len(points), -1)
+    n_tail = 2 * points.shape[1] + 1
+    right = jnp.concatenate([targets, jnp.zeros((n_tail, targets.shape[1]))])
+    right = jnp.broadcast_to(right, (len(KERNELS), *right.shape))
+    solution = jnp.linalg.solve(_system(points, mask), right)
+    # A kernel whose system broke down must lose the choice, not poison the arithmetic.
+    solution = jnp.nan_to_num(solution, nan=0.0, posinf=0.0, neginf=0.0)
+    weights = solution.reshape(len(KERNELS), -1, values.shape[1], 2)
+    return Surrogates(points, mask, weights, affine)
+
+
+@jax.jit
+def predict_all(
+    surrogates: Surrogates, point: Float[Array, " dims"]
+) -> Float[Array, "models outputs"]:
+    """Predictions of all twelve models in original units.
+
+    They are mapped back with the moments that the models were fitted with: an exact model then
+    shows no error when the point's true outputs arrive.
+    """
+    q = squared_distances(point[None], surrogates.points)[0]
+    tail = _tail(point[None])[0]
+    rows = jnp.stack([jnp.concatenate([f(q)[0], tail]) for f in _KERNEL_FUNCTIONS])
+    transformed = jnp.einsum("kr,krot->kot", rows, surrogates.weights)
+    original = transforms.invert(transformed, surrogates.affine)
+    return jnp.swapaxes(original, 1, 2).reshape(N_MODELS, -1)
+
+
+@jax.jit
+def select(surrogates: Surrogates, choice: Int[Array, " outputs"]) -> Model:
+    """Picks one model per output; models are numbered ``2 * kernel + transform``."""
+    kernel, version = choice // 2, choice % 2
+    outputs = jnp.arange(len(choice))
+    weights = surrogates.weights[kernel, :, outputs, version].T
+    n = len(surrogates.points)
+    return Model(
+        points=surrogates.points,
+        weights=weights[:n],
+        tail=weights[n:],
+        kernel=kernel,
+        logarithmic=version == 1,
+        shift=surrogates.affine.shift[outputs, version],
+        scale=surrogates.affine.scale[outputs, version],
+    )
+
+
+def _kernel_terms(
+    model: Model, z: Float[Array, "candidates dims"]
+) -> tuple[Float[Array, "candidates outputs"], Float[Array, "candidates outputs dims"]]:
+    """Kernel part of the transformed predictions and its Jacobian; idle kernels are skipped."""
+    q = squared_distances(z, model.points)
+    n_points, n_outputs = model.weights.shape
+    value = jnp.zeros((len(z), n_outputs))
+    jacobian = jnp.zeros((len(z), n_outputs, z.shape[1]))
+    for index, function in enumerate(_KERNEL_FUNCTIONS):
+        used = model.kernel == index
+
+        def add(
+            function: Callable[[Array], tuple[Array, Array]] = function, used: Array = used
+        ) -> tuple[Array, Array]:
+            phi, slope = function(q)
+            weights = jnp.where(used[None], model.weights, 0.0)
+            moment = weights[:, :, None] * model.points[:, None, :]
+            pull = slope @ moment.reshape(n_points, -1)
+            lever = (slope @ weights)[:, :, None] * z[:, None, :]
+            return phi @ weights, 2.0 * (lever - pull.reshape(lever.shape))
+
+        skipped = (jnp.zeros_like(value), jnp.zeros_like(jacobian))
+        more, steeper = jax.lax.cond(jnp.any(used), add, lambda skipped=skipped: skipped)
+        value, jacobian = value + more, jacobian + steeper
+    return value, jacobian
+
+
+@jax.jit
+def predict(
+    model: Model, z: Float[Array, "candidates dims"]
+) -> tuple[Float[Array, "candidates outputs"], Float[Array, "candidates outputs dims"]]:
+    """Predictions in original units and their exact Jacobians."""
+    value, jacobian = _kernel_terms(model, z)
+    dims = z.shape[1]
+    value = value + _tail(z) @ model.tail
+    linear, square = model.tail[1 : dims + 1].T, model.tail[dims + 1 :].T
+    jacobian = jacobian + linear[None] + 2.0 * square[None] * z[:, None, :]
+    raw = value * model.scale[None] + model.shift[None]
+    logarithmic = model.logarithmic[None]
+    original = jnp.where(logarithmic, transforms.plog_inverse(raw), raw)
+    stretch = jnp.where(logarithmic, 1.0 + jnp.abs(original), 1.0) * model.scale[None]
+    return original, jacobian * stretch[:, :, None]

@@ -1,0 +1,54 @@
+"""Envelope and radial bases against their definitions."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from allegro_jax.nn.radial import bessel_basis, polynomial_envelope, spline_basis
+
+
+@pytest.mark.parametrize("p", [2.0, 6.0, 6.5, 48.0])
+def test_the_envelope_falls_from_one_to_zero_with_two_vanishing_derivatives(x64, p):
+    def envelope(x):
+        return polynomial_envelope(jnp.array([x]), p)[0]
+
+    assert envelope(0.0) == 1.0
+    assert envelope(1.0) == 0.0
+    assert envelope(1.7) == 0.0
+    nearly = 1.0 - 1e-9
+    assert abs(envelope(nearly)) < 1e-12
+    assert abs(jax.grad(envelope)(nearly)) < 1e-9
+    assert abs(jax.grad(jax.grad(envelope))(nearly)) < 1e-3
+    assert -2.5 < (envelope(0.6) - envelope(0.5)) / 0.1 <= 0.0
+
+
+def test_the_envelope_of_exponent_six_is_the_published_polynomial(x64):
+    x = np.linspace(0.0, 0.99, 20)
+    expected = 1 - 28 * x**6 + 48 * x**7 - 21 * x**8
+    np.testing.assert_allclose(polynomial_envelope(jnp.asarray(x), 6.0), expected, atol=1e-14)
+
+
+def test_the_envelope_has_finite_derivatives_far_outside_in_single_precision():
+    def envelope(x):
+        return polynomial_envelope(jnp.array([x], jnp.float32), 48.0)[0]
+
+    assert jax.grad(envelope)(1e3) == 0.0
+    assert jax.grad(jax.grad(envelope))(1e3) == 0.0
+
+
+def test_bessel_functions_are_sines_over_their_argument(x64):
+    x = jnp.array([0.2, 0.7])
+    basis = bessel_basis(x, jnp.arange(1.0, 5.0))
+    expected = np.sin(np.pi * np.outer([0.2, 0.7], [1, 2, 3, 4])) / (
+        np.pi * np.array([[0.2], [0.7]])
+    )
+    np.testing.assert_allclose(basis, expected, rtol=1e-14)
+
+
+def test_splines_vanish_smoothly_at_the_cutoff(x64):
+    edge = jnp.array([1.0 - 1e-6, 1.0, 1.5])
+    assert np.abs(spline_basis(edge, 16, 12)).max() < 1e-18
+    inside = spline_basis(jnp.array([0.5]), 16, 12)
+    assert inside.shape == (1, 16)
+    assert inside.max() > 0.9

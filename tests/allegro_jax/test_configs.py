@@ -1,0 +1,127 @@
+"""Configs: equality by value, JSON both ways, errors that name the field and the value."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from allegro_jax.configs import (
+    ZBL,
+    AllegroConfig,
+    MLPConfig,
+    MLPReadout,
+    Precision,
+    QDIReadout,
+    SplineBasis,
+    StackedMLPReadout,
+)
+
+MINIMAL = {"type_names": ("H", "O"), "cutoff": 4.0}
+
+CONFIGS = {
+    "defaults": AllegroConfig(**MINIMAL),
+    "stacked": AllegroConfig(**MINIMAL, readout=StackedMLPReadout((16,), 4, (8, 8))),
+    "qdi": AllegroConfig(**MINIMAL, readout=QDIReadout(features=8, n_qubits=4, measure="X")),
+    "everything": AllegroConfig(
+        **MINIMAL,
+        splines=SplineBasis(8, 5),
+        per_edge_type_cutoff=((3.0, 3.5), (3.5, 4.0)),
+        scalar_embed_mlp=MLPConfig(0, 8, None),
+        readout=MLPReadout((), None),
+        avg_num_neighbors=(3.0, 4.0),
+        per_type_energy_scales=1.5,
+        per_type_energy_shifts=(-1.0, -2.0),
+        pair_potential=ZBL(5.0),
+        polynomial_cutoff_p=6.5,
+        precision=Precision("float64", "float32", "float64"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_config_survives_json(name):
+    text = json.dumps(CONFIGS[name].to_json())
+    restored = AllegroConfig.from_json(json.loads(text))
+    assert restored == CONFIGS[name]
+    assert hash(restored) == hash(CONFIGS[name])
+
+
+def test_equal_fields_make_equal_configs():
+    lists = AllegroConfig(type_names=["H", "O"], cutoff=4.0, avg_num_neighbors=np.float32(2.0))
+    tuples = AllegroConfig(type_names=("H", "O"), cutoff=4.0, avg_num_neighbors=2.0)
+    assert lists == tuples
+    assert hash(lists) == hash(tuples)
+    assert lists != dataclasses.replace(tuples, avg_num_neighbors=2.5)
+
+
+INVALID = {
+    "type_names": [(), ("H", "H"), ("H", "Xx")],
+    "cutoff": [0.0, -1.0, float("nan"), "5"],
+    "l_max": [-1, 1.0, True],
+    "num_layers": [0],
+    "num_scalar_features": [0, 7],  # an odd number cannot be halved for the two atoms
+    "num_tensor_features": [0],
+    "radial_chemical_embed_dim": [3, 0],
+    "num_bessels": [0],
+    "polynomial_cutoff_p": [1.5, float("inf")],
+    "splines": ["8"],
+    "per_edge_type_cutoff": [((3.0,),), ((3.0, 3.0), (3.0, 4.5))],
+    "scalar_embed_mlp": [(1, 64)],
+    "readout": ["mlp"],
+    "avg_num_neighbors": [0.0, (1.0,), None],
+    "per_type_energy_scales": [(1.0, 2.0, 3.0)],
+    "per_type_energy_shifts": [float("nan")],
+    "pair_potential": ["ZBL"],
+    "tensor_product": ["cuda"],
+    "precision": ["float32"],
+}
+
+
+@pytest.mark.parametrize(("field", "value"), [(f, v) for f, vs in INVALID.items() for v in vs])
+def test_an_invalid_field_is_named_with_the_value_received(field, value):
+    expected = (
+        "radial_chemical_embed_dim" if (field, value) == ("num_scalar_features", 7) else field
+    )
+    with pytest.raises(ValueError, match=expected) as error:
+        AllegroConfig(**(MINIMAL | {field: value}))
+    shown = value[-1] if field == "type_names" and value else value
+    assert repr(shown) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda: MLPConfig(depth=-1), "depth"),
+        (lambda: MLPConfig(nonlinearity="relu"), "nonlinearity"),
+        (lambda: MLPReadout(hidden=(0,)), "hidden"),
+        (lambda: StackedMLPReadout(features=0), "features"),
+        (lambda: StackedMLPReadout(final_hidden=(4, -1)), "final_hidden"),
+        (lambda: QDIReadout(features=5, n_qubits=4), "features"),
+        (lambda: QDIReadout(entangling="weak"), "entangling"),
+        (lambda: QDIReadout(rotation="W"), "rotation"),
+        (lambda: Precision(network="float16"), "network"),
+        (lambda: ZBL(polynomial_cutoff_p=1), "polynomial_cutoff_p"),
+        (lambda: SplineBasis(num_splines=4, span=4), "span"),
+    ],
+)
+def test_an_invalid_part_is_named(make, field):
+    with pytest.raises(ValueError, match=field):
+        make()
+
+
+def test_json_of_another_version_or_with_unknown_fields_is_refused():
+    data = AllegroConfig(**MINIMAL).to_json()
+    with pytest.raises(ValueError, match="format_version 1; got 99"):
+        AllegroConfig.from_json(data | {"format_version": 99})
+    with pytest.raises(ValueError, match="no fields \\['colour'\\]"):
+        AllegroConfig.from_json(data | {"colour": "blue"})
+    with pytest.raises(ValueError, match=r"kind.*got 'gp'"):
+        AllegroConfig.from_json(data | {"readout": {"kind": "gp"}})
+    del data["cutoff"]
+    with pytest.raises(ValueError, match="needs the fields \\['cutoff'\\]"):
+        AllegroConfig.from_json(data)
+
+
+def test_numbers_of_the_types_are_atomic_numbers():
+    assert AllegroConfig(type_names=("Cl", "Na"), cutoff=3.0).atomic_numbers == (17, 11)

@@ -1,0 +1,88 @@
+"""Small float64 potentials with random weights, and structures to try them on."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, molecule
+
+from allegro_jax.configs import (
+    AllegroConfig,
+    MLPConfig,
+    MLPReadout,
+    Precision,
+    QDIReadout,
+    StackedMLPReadout,
+)
+from allegro_jax.graphs import Capacity
+from allegro_jax.potential import Potential, initial_params
+
+READOUTS = {
+    "mlp": MLPReadout(hidden=(8,)),
+    "stacked_mlp": StackedMLPReadout(hidden=(8,), features=4, final_hidden=(8, 8)),
+    "qdi": QDIReadout(hidden=(8,), features=4, n_qubits=2, depth=1, final_width=4),
+}
+
+
+CAPACITY = Capacity(atoms=160, edges=1600, graphs=16)
+"""Padded size of every evaluation, so that each model compiles once for all tests."""
+
+
+@functools.cache
+def make_potential(readout=READOUTS["mlp"], **options):
+    """A potential for H, C, O, Na and Cl; weights are random, energies of the order of eV."""
+    defaults = {
+        "type_names": ("H", "C", "O", "Na", "Cl"),
+        "cutoff": 3.5,
+        "l_max": 1,
+        "num_scalar_features": 8,
+        "num_tensor_features": 4,
+        "scalar_embed_mlp": MLPConfig(1, 8),
+        "allegro_mlp": MLPConfig(1, 8),
+        "readout": readout,
+        "avg_num_neighbors": 8.0,
+        "per_type_energy_shifts": (-1.0, -2.0, -3.0, -4.0, -5.0),
+        "precision": Precision("float64", "float64", "float64"),
+    }
+    config = AllegroConfig(**(defaults | options))
+    rng = np.random.default_rng(1)
+    shapes = jax.eval_shape(lambda: initial_params(config))
+    # Compiling the initialisation of every variant would take longer than the tests.
+    params = jax.tree.map(lambda leaf: rng.uniform(-(3**0.5), 3**0.5, leaf.shape), shapes)
+    references = {name: -10.0 * index for index, name in enumerate(config.type_names)}
+    return Potential(config, params, references)
+
+
+@pytest.fixture(params=READOUTS)
+def readout(request):
+    """Each readout in turn."""
+    return READOUTS[request.param]
+
+
+@pytest.fixture
+def potential():
+    return make_potential()
+
+
+@pytest.fixture
+def ethanol() -> Atoms:
+    atoms = molecule("CH3CH2OH")
+    atoms.rattle(0.1, seed=2)
+    return atoms
+
+
+@pytest.fixture
+def crystal() -> Atoms:
+    """Rattled and sheared rock salt, eight atoms."""
+    atoms = bulk("NaCl", "rocksalt", a=5.5, cubic=True)
+    strain = np.array([[0.02, 0.03, 0.0], [0.0, -0.01, 0.02], [0.01, 0.0, 0.0]])
+    atoms.set_cell(atoms.cell @ (np.eye(3) + strain), scale_atoms=True)
+    atoms.rattle(0.1, seed=3)
+    return atoms
+
+
+def evaluate(potential, structures):
+    """Results of a list of structures, compiled once per potential."""
+    return potential(structures, capacity=CAPACITY)

@@ -1,0 +1,95 @@
+"""What happens at the cutoff, for every readout, and beyond it."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from allegro_jax.configs import ZBL, SplineBasis
+
+from .conftest import READOUTS, evaluate, make_potential
+
+CUTOFF = 3.5
+
+VARIANTS = {
+    "zbl": {"pair_potential": ZBL()},
+    "splines": {"splines": SplineBasis(8, 5)},
+    "non-integer p": {"polynomial_cutoff_p": 5.3},
+}
+
+
+def approaching(gap):
+    """A bent C-O-H group and a Cl at a distance of cutoff - gap from C, far from the others."""
+    cluster = Atoms("COH", [[0.0, 0.0, 0.0], [1.2, 0.1, 0.0], [1.6, 0.9, 0.2]])
+    return cluster + Atoms("Cl", [[-(CUTOFF - gap), 0.0, 0.0]])
+
+
+def steps(potential, gap):
+    """Change of energy and of forces between gap inside the cutoff and as much outside."""
+    inside, outside = evaluate(potential, [approaching(gap), approaching(-gap)])
+    forces = np.abs(inside.forces - outside.forces).max()
+    return abs(inside.energy - outside.energy), forces
+
+
+def assert_continuous(potential):
+    """Energy ~ gap³ and force ~ gap², or faster, as a neighbour crosses the cutoff."""
+    energy, force = steps(potential, 0.02)
+    half_energy, half_force = steps(potential, 0.01)
+    assert energy > 1e-13, "the neighbour must matter inside the cutoff"
+    assert half_energy < energy / 6
+    assert half_force < force / 3
+    assert max(steps(potential, 1e-6)) < 1e-9
+
+
+def test_energy_and_forces_are_continuous_at_the_cutoff_for_every_readout(readout):
+    assert_continuous(make_potential(readout))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_energy_and_forces_are_continuous_at_the_cutoff_for_every_option(variant):
+    assert_continuous(make_potential(**VARIANTS[variant]))
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_an_atom_without_neighbours_has_reference_plus_shift_and_no_force(name):
+    potential = make_potential(READOUTS[name])
+    out_of_reach = Atoms("OH", [[0, 0, 0], [0, 0, CUTOFF + 0.01]])
+    alone, apart = evaluate(potential, [Atoms("O"), out_of_reach])
+    assert alone.energy == pytest.approx(-20.0 - 3.0, rel=1e-14)
+    assert apart.energy == pytest.approx(-20.0 - 3.0 - 1.0, rel=1e-14)
+    np.testing.assert_array_equal(alone.forces, 0.0)
+    np.testing.assert_array_equal(apart.forces, 0.0)
+
+
+def test_a_pair_beyond_its_own_cutoff_does_not_interact():
+    table = tuple(tuple(2.0 if {i, j} == {0, 2} else CUTOFF for j in range(5)) for i in range(5))
+    potential = make_potential(per_edge_type_cutoff=table)
+    far, close = (Atoms("HO", [[0, 0, 0], [0, 0, distance]]) for distance in (2.1, 1.5))
+    apart, closer = evaluate(potential, [far, close])
+    np.testing.assert_array_equal(apart.forces, 0.0)
+    assert np.abs(closer.forces).max() > 1e-6
+
+
+def test_two_systems_out_of_reach_have_the_sum_of_their_energies(potential, ethanol):
+    other = Atoms("COH", [[20.0, 0.0, 0.0], [21.2, 0.1, 0.0], [21.6, 0.9, 0.2]])
+    first, second, both = evaluate(potential, [ethanol, other, ethanol + other])
+    assert both.energy == pytest.approx(first.energy + second.energy, rel=1e-13)
+    np.testing.assert_allclose(both.forces[: len(ethanol)], first.forces, atol=1e-12)
+
+
+def test_a_supercell_has_multiples_of_the_energy_and_the_same_stress(potential, crystal):
+    one, many = evaluate(potential, [crystal, crystal * (2, 1, 1)])
+    assert many.energy == pytest.approx(2 * one.energy, rel=1e-12)
+    np.testing.assert_allclose(many.stress, one.stress, atol=1e-13)
+
+
+def test_zbl_repels_atoms_that_come_close():
+    variants = (make_potential(pair_potential=ZBL()), make_potential())
+    close = Atoms("OO", [[0, 0, 0], [0, 0, 0.2]])
+    # k Z² / r with the universal screening function, from the published constants.
+    y = 2 * 8**0.23 * 0.2 / 0.46850
+    amplitudes, rates = [0.02817, 0.28022, 0.50986, 0.18175], [0.20162, 0.40290, 0.94229, 3.19980]
+    expected = 14.399645 * 64 / 0.2 * np.dot(amplitudes, np.exp(-y * np.array(rates)))
+    x = 0.2 / CUTOFF
+    expected *= 1 - 28 * x**6 + 48 * x**7 - 21 * x**8
+    with_zbl, without = (evaluate(potential, [close])[0].energy for potential in variants)
+    assert with_zbl - without == pytest.approx(expected, rel=1e-10)

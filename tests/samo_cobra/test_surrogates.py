@@ -1,0 +1,99 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from samo_cobra import surrogates
+from samo_cobra.padding import pad_rows
+
+RNG = np.random.default_rng(0)
+POINTS = RNG.uniform(-1.0, 1.0, size=(20, 2))
+
+
+def outputs(z):
+    smooth = np.sin(2.0 * z[:, 0]) + z[:, 1] ** 2
+    return np.stack([smooth, 1e4 * np.exp(2.0 * z[:, 0]), z[:, 0] - 0.3], axis=1)
+
+
+def fit(points, values, length=32):
+    n = len(points)
+    return surrogates.fit(
+        jnp.asarray(pad_rows(points, length)),
+        jnp.asarray(pad_rows(values, length)),
+        jnp.arange(length) < n,
+        n_objectives=2,
+    )
+
+
+def test_every_model_interpolates_its_data(x64):
+    models = fit(POINTS, outputs(POINTS))
+    for z, y in zip(POINTS, outputs(POINTS), strict=True):
+        predicted = surrogates.predict_all(models, jnp.asarray(z))
+        np.testing.assert_allclose(predicted, np.broadcast_to(y, (12, 3)), rtol=1e-5, atol=1e-6)
+
+
+def test_padding_does_not_change_predictions(x64):
+    z = jnp.array([0.2, -0.4])
+    short = surrogates.predict_all(fit(POINTS, outputs(POINTS), 32), z)
+    long = surrogates.predict_all(fit(POINTS, outputs(POINTS), 128), z)
+    np.testing.assert_allclose(short, long, rtol=1e-6)
+
+
+def test_separable_quadratics_are_reproduced_exactly_by_untransformed_models(x64):
+    def quadratic(z):
+        y = 3.0 - z[:, 0] + 2.0 * z[:, 1] ** 2
+        return np.stack([y, y, y], axis=1)
+
+    models = fit(POINTS, quadratic(POINTS))
+    fresh = RNG.uniform(-1.0, 1.0, size=(5, 2))
+    for z, y in zip(fresh, quadratic(fresh), strict=True):
+        predicted = np.asarray(surrogates.predict_all(models, jnp.asarray(z)))
+        np.testing.assert_allclose(predicted[::2], np.broadcast_to(y, (6, 3)), rtol=1e-6)
+
+
+def test_with_few_points_the_tail_is_the_one_of_minimum_norm(x64):
+    # Three points in ten dimensions, where 21 tail coefficients are free.
+    points = RNG.uniform(-1.0, 1.0, size=(3, 10))
+    values = np.tile(RNG.normal(size=(3, 1)), (1, 3))
+    models = fit(points, values)
+    tail = np.concatenate([np.ones((3, 1)), points, points**2], axis=1)
+    expected = np.linalg.pinv(tail) @ ((values[:, 0] - values[:, 0].mean()) / values[:, 0].std())
+    np.testing.assert_allclose(models.weights[0, 32:, 0, 0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("kernel", range(6))
+def test_jacobians_are_the_derivatives_of_predictions(x64, kernel):
+    models = fit(POINTS, outputs(POINTS))
+    choice = jnp.array([2 * kernel, 2 * kernel + 1, 2 * kernel])
+    model = surrogates.select(models, choice)
+    z = jnp.asarray(RNG.uniform(-1.0, 1.0, size=(4, 2)))
+    _, jacobian = surrogates.predict(model, z)
+    for row, expected in zip(z, jacobian, strict=True):
+        derived = jax.jacfwd(lambda q: surrogates.predict(model, q[None])[0][0])(row)
+        np.testing.assert_allclose(derived, expected, rtol=1e-8, atol=1e-8)
+
+
+def test_selected_models_predict_what_all_models_predict(x64):
+    models = fit(POINTS, outputs(POINTS))
+    z = jnp.array([0.1, 0.7])
+    everything = surrogates.predict_all(models, z)
+    for choice in ([0, 5, 11], [7, 2, 10]):
+        model = surrogates.select(models, jnp.array(choice))
+        predicted = surrogates.predict(model, z[None])[0][0]
+        np.testing.assert_allclose(predicted, everything[jnp.array(choice), jnp.arange(3)])
+
+
+def test_derivatives_are_finite_on_top_of_a_data_point(x64):
+    models = fit(POINTS, outputs(POINTS))
+    for kernel in range(6):
+        model = surrogates.select(models, jnp.full(3, 2 * kernel))
+        _, jacobian = surrogates.predict(model, jnp.asarray(POINTS[:1]))
+        assert np.all(np.isfinite(jacobian))
+
+
+def test_duplicates_and_constant_outputs_stay_finite(x64):
+    points = np.concatenate([POINTS, POINTS[:3]])
+    values = np.concatenate([np.full((23, 2), 0.1), np.ones((23, 1))], axis=1)
+    predicted = surrogates.predict_all(fit(points, values), jnp.array([0.3, 0.3]))
+    np.testing.assert_allclose(predicted[:, :2], 0.1, rtol=1e-6)
+    np.testing.assert_allclose(predicted[:, 2], 1.0, rtol=1e-6)

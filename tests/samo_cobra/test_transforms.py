@@ -1,0 +1,36 @@
+import jax.numpy as jnp
+import numpy as np
+
+from samo_cobra import transforms
+
+
+def test_plog_inverse_undoes_plog(x64):
+    y = jnp.array([-1e8, -3.0, -1e-9, 0.0, 1e-12, 2.0, 1e20])
+    np.testing.assert_allclose(transforms.plog_inverse(transforms.plog(y)), y, rtol=1e-12)
+
+
+def test_plog_inverse_never_overflows(x64):
+    far = transforms.plog_inverse(jnp.array([-1e6, 1e6]))
+    assert np.all(np.isfinite(np.square(far)))
+
+
+def test_objectives_are_standardised_and_constraints_keep_their_sign(x64):
+    values = jnp.array([[1.0, -2.0], [3.0, 6.0], [999.0, 999.0]])
+    affine = transforms.moments(values, jnp.array([True, True, False]), n_objectives=1)
+    scaled = transforms.apply(values[:2], affine)
+    np.testing.assert_allclose(scaled[:, 0].mean(axis=0), 0.0, atol=1e-15)
+    np.testing.assert_allclose(scaled[:, 0].std(axis=0), 1.0)
+    np.testing.assert_allclose(scaled[:, 1, 0], [-0.25, 0.75])
+    assert np.all(np.sign(scaled[:, 1, 1]) == [-1, 1])
+
+
+def test_a_constant_output_gets_scale_one(x64):
+    affine = transforms.moments(jnp.full((4, 2), 0.1), jnp.ones(4, bool), n_objectives=1)
+    np.testing.assert_array_equal(affine.scale, 1.0)
+
+
+def test_inverting_returns_the_original_values(x64):
+    values = jnp.array([[1.0, -2.0], [30.0, 6.0], [-4.0, 0.5]])
+    affine = transforms.moments(values, jnp.ones(3, bool), n_objectives=1)
+    both = transforms.invert(transforms.apply(values, affine), affine)
+    np.testing.assert_allclose(both, np.stack([values, values], axis=-1), rtol=1e-12)

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def read_potential(folder: str | Path) -> tuple[AllegroConfig, Params, dict[str,
             params = unflatten({name: archive[name] for name in archive.files})
         config = AllegroConfig.from_json(header["config"])
         return config, params, dict(header["atomic_energies"])
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(f"The potential in {folder} is incomplete: {error}.") from error
 
 

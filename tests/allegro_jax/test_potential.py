@@ -205,3 +205,11 @@ def test_missing_arrays_are_reported(potential, params, tmp_path):
         Potential(CONFIG, short)
     with pytest.raises(ValueError, match="no parameters \\['extra'\\]"):
         Potential(CONFIG, params | {"extra": np.zeros(2)})
+
+
+def test_truncated_arrays_are_reported(potential, tmp_path):
+    potential.save(tmp_path)
+    (arrays,) = tmp_path.glob("params-*.npz")
+    arrays.write_bytes(arrays.read_bytes()[:300])
+    with pytest.raises(ValueError, match="incomplete"):
+        Potential.load(tmp_path)

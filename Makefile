@@ -31,11 +31,13 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable .
+	@echo "installing into $(VENV) (a minute or two)"
+	@$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	@echo "installing into $(VENV) (a minute or two)"
+	@$(BIN)/python -m pip install --quiet --editable ".[test]"
 	@touch $(VENV)/.installed $@
 
 # The lowest versions that pyproject.toml allows, as uv resolves them.

@@ -14,6 +14,8 @@ mpl.use("Agg")
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
+    from matplotlib.axis import Axis
+
     from experiments.report import SearchResult
 
 TITLES = {"allegro": "Allegro", "allegro-mlp": "Allegro+MLP", "allegro-qdi": "Allegro+QDI"}
@@ -34,7 +36,8 @@ def front(result: SearchResult) -> bytes:
     )
     axes.set_xscale("log")
     axes.set_yscale("log")
-    _plain_ticks(axes)
+    _plain_ticks(axes.xaxis)
+    _plain_ticks(axes.yaxis)
     axes.set_title(f"{result.config.data.name}: accuracy against speed")
     return _png(figure)
 
@@ -53,6 +56,7 @@ def curves(result: SearchResult) -> bytes:
             style = {"lw": 1.8, "alpha": 1.0} if strong else {"lw": 0.8, "alpha": 0.35}
             axes.plot(seconds, errors, color=COLOURS[k], **style)
         axes.set_yscale("log")
+        _plain_ticks(axes.yaxis)
         axes.set_title(TITLES[variant])
         axes.set_xlabel("training time (s)")
         axes.grid(alpha=0.25, lw=0.5)
@@ -68,11 +72,10 @@ def convergence(result: SearchResult) -> bytes:
     return _png(figure)
 
 
-def _plain_ticks(axes) -> None:
-    """Writes 60, 100, 200 in place of powers of ten on axes of about one decade."""
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
-        axis.set_minor_formatter(mpl.ticker.FuncFormatter(_minor_label))
+def _plain_ticks(axis: Axis) -> None:
+    """Writes 60, 100, 200 in place of powers of ten on an axis of about one decade."""
+    axis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
+    axis.set_minor_formatter(mpl.ticker.FuncFormatter(_minor_label))
 
 
 def _minor_label(value: float, _: int) -> str:

@@ -19,8 +19,10 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
 img { max-width: 100%; height: auto; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.86rem; font-variant-numeric: tabular-nums; }
+td { white-space: nowrap; }
 th, td { padding: 0.25rem 0.7rem; border-bottom: 1px solid #ddd; text-align: right; }
-th:first-child, td:first-child { text-align: left; } th { background: #f5f5f5; }
+th:first-child, td:first-child, .text td { text-align: left; }
+.text td { white-space: normal; overflow-wrap: anywhere; } th { background: #f5f5f5; }
 footer { margin-top: 3rem; color: #666; font-size: 0.85rem; }
 """
 
@@ -32,8 +34,8 @@ def html(result: SearchResult) -> str:
     sections = [
         f"<h1>{name}: accuracy against speed</h1>",
         f"<p>{_counts(result)} Each trial is one short training; its error is that of the best "
-        "epoch on the validation set. The trials on the fronts were timed again, in turns in one "
-        f"process: median of {latency.passes} passes over {latency.structures} test structures "
+        "epoch on the validation set. Trials at and near the fronts were timed again, in turns in "
+        f"one process: median of {latency.passes} passes over {latency.structures} test structures "
         f"in batches of {latency.batch_size}, energies and forces, compiled and warmed up, "
         "neighbour lists not included.</p>",
         _image(figures.front(result), "Fronts of validation error against inference time"),
@@ -93,7 +95,11 @@ def _failures(result: SearchResult) -> str:
         for variant, reasons in result.failures.items()
         for number, reason in reasons.items()
     ]
-    return "<h2>Failed trials</h2>" + _table(["variant", "trial", "reason"], rows) if rows else ""
+    return (
+        "<h2>Failed trials</h2>" + _table(["variant", "trial", "reason"], rows, "text")
+        if rows
+        else ""
+    )
 
 
 def _environment(result: SearchResult) -> str:
@@ -104,17 +110,17 @@ def _environment(result: SearchResult) -> str:
     rows += [["training", str(result.config.training.to_dict())]]
     rows += [["ranges", str(result.config.ranges.to_dict())]]
     rows += [["seed", result.config.seed]]
-    return _table(["what", "value"], rows)
+    return _table(["what", "value"], rows, "text")
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def _table(header: Sequence[str], rows: Iterable[Sequence[Any]], kind: str = "numbers") -> str:
     head = "".join(f"<th>{markup.escape(str(cell))}</th>" for cell in header)
     lines = [
         "<tr>" + "".join(f"<td>{markup.escape(str(cell))}</td>" for cell in row) + "</tr>"
         for row in rows
     ]
     body = "\n".join(lines)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    table = f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div class="scroll">{table}</div>'
 
 

@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from allegro_jax.datasets import Splits
 from experiments import figures, page
-from experiments.front import FrontTrial, candidates, copy_best, measure_front
+from experiments.front import TimedTrial, candidates, copy_best, time_and_test
 from experiments.progress import UNITS
 from experiments.records import TrialRecord
 from experiments.study import failures, records
@@ -31,14 +31,19 @@ class SearchResult:
         error: Name of the error that was minimised.
         records: Finished trials of each variant, by number.
         failures: Reasons of the failed trials of each variant, by number.
-        front: Trials on the fronts, timed side by side.
+        timed: Trials at and near the fronts, timed side by side.
     """
 
     config: ConfigDict
     error: str
     records: Mapping[str, Sequence[TrialRecord]]
     failures: Mapping[str, Mapping[int, str]]
-    front: Sequence[FrontTrial]
+    timed: Sequence[TimedTrial]
+
+    @property
+    def front(self) -> list[TimedTrial]:
+        """The trials on the fronts, variant by variant, most accurate first."""
+        return [item for item in self.timed if item.on_front]
 
     @property
     def unit(self) -> str:
@@ -50,8 +55,8 @@ class SearchResult:
         return UNITS[self.error][0] * error
 
     def points(self, variant: str) -> np.ndarray:
-        """Returns shown error and time of every trial; of front trials the final time."""
-        final = {item.record.number: item for item in self.front if item.record.variant == variant}
+        """Returns shown error and time of every trial; the final time where there is one."""
+        final = {item.record.number: item for item in self.timed if item.record.variant == variant}
         rows = []
         for record in self.records[variant]:
             error, seconds = record.objectives
@@ -85,15 +90,17 @@ def write_report(
         What was written; None if no trial of any variant has finished.
     """
     kept = {variant: records(study, workdir) for variant, study in studies.items()}
-    front = measure_front(candidates(kept), config, splits, workdir)
-    if not front:
+    trials = candidates(kept)
+    if not trials:
         return None
+    print(f"timing {len(trials)} potentials at and near the fronts side by side")
+    timed = time_and_test(trials, config, splits, workdir)
     reasons = {variant: failures(study) for variant, study in studies.items()}
-    result = SearchResult(config, error_name(splits), kept, reasons, front)
+    result = SearchResult(config, error_name(splits), kept, reasons, timed)
     (workdir / "trials.csv").write_text(trials_csv(result))
     (workdir / "front.png").write_bytes(figures.front(result))
     (workdir / "report.html").write_text(page.html(result))
-    copy_best(front, workdir)
+    copy_best(result.front, workdir)
     return result
 
 
@@ -106,7 +113,7 @@ def trials_csv(result: SearchResult) -> str:
     )
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    timed = {(i.record.variant, i.record.number): i for i in result.front}
+    timed = {(i.record.variant, i.record.number): i for i in result.timed}
     columns = ["variant", "number", "state", f"valid_{result.error}_eV_A", "seconds_per_test_set"]
     columns += ["final_seconds", "flops", "bytes", "parameters", "train_s", "compile_s", "seed"]
     writer.writerow([*columns, *names, "failure"])

@@ -27,6 +27,7 @@ from experiments.study import (
     trial_folder,
 )
 from experiments.trial import error_name, run_trial
+from samo_cobra.optuna import INTERRUPTED
 
 
 def search(config: ConfigDict, workdir: Path) -> SearchResult | None:
@@ -109,6 +110,9 @@ def _objective(
         record = run_trial(
             config, splits, variant, trial.number, params, folder, progress.epoch_done
         )
+    except KeyboardInterrupt:
+        trial.set_user_attr(INTERRUPTED, True)
+        raise
     except Exception as error:
         trial.set_user_attr(FAILURE, f"{type(error).__name__}: {error}"[:2000])
         raise

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 VARIANTS = ("allegro", "allegro-mlp", "allegro-qdi")
 
 RANGES: dict[str, tuple[float, float]] = {
-    "cutoff": (3.5, 12.0),  # Å
+    "cutoff": (3.0, 12.0),  # Å
     "envelope_exponent": (3.0, 12.0),
     "batch_size": (1, 10),
     "num_layers": (1, 4),
@@ -42,7 +42,7 @@ DEFAULTS: dict[str, Any] = {
     "batch_size": 5,
     "num_layers": 1,
     "edge_mlp_width": 32,
-    "learning_rate": 5e-3,
+    "learning_rate": 1e-2,
     "mlp_features": 16,
     "mlp_width_1": 32,
     "mlp_width_2": 32,

@@ -22,8 +22,9 @@ def get_config() -> ConfigDict:
     config.model.update({"l_max": 1, "num_scalar_features": 32, "num_tensor_features": 8})
     config.model.mlp_width = 32
     config.ranges.update(
-        {"cutoff": (3.5, 7.0), "num_layers": (1, 2), "batch_size": (1, 6), "qdi_depth": (1, 2)}
+        {"cutoff": (3.0, 7.0), "num_layers": (1, 2), "batch_size": (2, 6), "qdi_depth": (1, 2)}
     )
-    config.training.time_limit_s = 18.0
+    config.ranges.update({"mlp_width_1": (4, 128), "mlp_width_2": (4, 128)})
+    config.training.time_limit_s = 16.0
     config.timing.update({"batch_size": 20, "passes": 3, "final_passes": 7})
     return config

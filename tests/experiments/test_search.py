@@ -29,6 +29,7 @@ from experiments.study import (
     this_worker,
     trial_folder,
 )
+from samo_cobra.optuna import INTERRUPTED
 
 
 @pytest.fixture
@@ -138,6 +139,8 @@ def test_ctrl_c_does_not_count_and_the_search_continues(
     for study in studies(config, tmp_path / "search").values():
         done = study.get_trials(states=(TrialState.COMPLETE,))
         assert len(done) == 2
+        stopped = study.get_trials(states=(TrialState.FAIL,))
+        assert all(trial.user_attrs[INTERRUPTED] for trial in stopped)
 
 
 def dead_worker() -> dict[str, object]:

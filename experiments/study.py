@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import platform
@@ -19,6 +20,12 @@ from samo_cobra.optuna import INTERRUPTED, SamoCobraSampler
 
 FAILURE = "failure"
 """User attribute: why a trial failed. A failed trial without it was interrupted."""
+
+UNCLAIMED = dt.timedelta(seconds=60)
+"""Age at which a running trial without a worker counts as dead."""
+
+RETRY = "retry"
+"""User attribute: the trial repeats one whose process died."""
 
 WORKER = "worker"
 """User attribute: host, process and its start time, of who runs a trial."""
@@ -112,25 +119,30 @@ def recover(study: optuna.Study, workdir: Path) -> list[str]:
     """Settles the trials that a dead process of this host left running.
 
     A trial whose record is on the disk is told as it ended; one without is told as interrupted,
-    which does not count against the budget. Its configuration is queued again.
+    which does not count against the budget, and its configuration is queued once more. Where the
+    second process has died as well, as for lack of memory, the trial has failed.
 
     Returns:
         One line per trial settled.
     """
     lines = []
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        worker = trial.user_attrs.get(WORKER, {})
-        if worker.get("host") != platform.node() or _alive(worker):
+        if not _is_dead(trial):
             continue
         path = trial_folder(workdir, study.study_name, trial.number) / "record.json"
         if path.exists():
             study.tell(trial.number, TrialRecord.load(path).objectives)
             lines.append(f"{study.study_name} {trial.number}: record found, kept")
+        elif trial.user_attrs.get(RETRY, False):
+            reason = "its process died twice; perhaps the memory does not suffice"
+            study._storage.set_trial_user_attr(trial._trial_id, FAILURE, reason)
+            study.tell(trial.number, state=TrialState.FAIL)
+            lines.append(f"{study.study_name} {trial.number}: {reason}")
         else:
             study._storage.set_trial_user_attr(trial._trial_id, INTERRUPTED, True)
             study.tell(trial.number, state=TrialState.FAIL)
             if trial.params:
-                study.enqueue_trial(dict(trial.params))
+                study.enqueue_trial(dict(trial.params), user_attrs={RETRY: True})
             lines.append(f"{study.study_name} {trial.number}: interrupted, queued again")
     return lines
 
@@ -154,9 +166,19 @@ def this_worker() -> dict[str, Any]:
     return {"host": platform.node(), "pid": pid, "started": _start_time(pid)}
 
 
-def _alive(worker: dict[str, Any]) -> bool:
+def _is_dead(trial: FrozenTrial) -> bool:
+    """Whether the process that ran a trial is known to be gone.
+
+    Of other hosts nothing is known here; their trials are left to the heartbeat of the storage.
+    """
+    worker = trial.user_attrs.get(WORKER)
+    if worker is None:  # killed in the instant between being created and being claimed
+        assert trial.datetime_start is not None
+        return dt.datetime.now() - trial.datetime_start > UNCLAIMED
+    if worker["host"] != platform.node():
+        return False
     started = _start_time(worker["pid"])
-    return started is not None and started == worker["started"]
+    return started is None or started != worker["started"]
 
 
 def _start_time(pid: int) -> str | None:

@@ -22,6 +22,7 @@ from experiments.study import (
     FAILURE,
     WORKER,
     claim_workdir,
+    failures,
     n_finished,
     open_storage,
     open_study,
@@ -160,6 +161,10 @@ def test_a_trial_of_a_dead_process_is_queued_again_once(config: ConfigDict, tmp_
     assert n_finished(study) == 0
     again = study.ask()
     assert search_loop.suggest(again, config, "allegro") == params
+    again.set_user_attr(WORKER, dead_worker())
+    assert "died twice" in recover(study, tmp_path)[0]
+    assert "died twice" in failures(study)[again.number]
+    assert n_finished(study) == 1
 
 
 def test_a_record_on_the_disk_is_kept_though_its_process_died_before_telling(

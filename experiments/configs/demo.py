@@ -17,7 +17,7 @@ from experiments.configs import search
 def get_config() -> ConfigDict:
     """Returns the settings of the demonstration."""
     config = search.get_config("rmd17-aspirin")
-    config.trials = 8
+    config.trials = 7
     config.initial_trials = 4
     config.model.update({"l_max": 1, "num_scalar_features": 32, "num_tensor_features": 8})
     config.model.mlp_width = 32

@@ -8,9 +8,9 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from allegro_jax.configs import (
-    AllegroConfig,
     MLPConfig,
     MLPReadout,
+    ModelConfig,
     QDIReadout,
     Readout,
     StackedMLPReadout,
@@ -44,7 +44,7 @@ def readout(variant: str, params: Mapping[str, Any], n_qubits: int) -> Readout:
 
 def model_config(
     variant: str, params: Mapping[str, Any], model: ConfigDict, train_set: Dataset
-) -> AllegroConfig:
+) -> ModelConfig:
     """Returns the model of a trial with the statistics of the training set filled in.
 
     Args:

@@ -54,8 +54,9 @@ def config_from_nequip2023(
     Frequencies and weights of the residual updates that are not the initial ones become trainable.
 
     Args:
-        settings: T (number of types), r_max, l_max, parity, num_layers, mul (tensor channels), num_basis, p (envelope),
-            two_body, latent and edge_eng (widths), nonlinearity, avg_num_neighbors.
+        settings: T (number of types), r_max, l_max, parity, num_layers, mul (tensor channels),
+            num_basis, p (envelope), two_body, latent and edge_eng (widths), nonlinearity,
+            avg_num_neighbors.
         state: state dict.
         type_names: chemical symbols in the order of the type indices.
 

@@ -66,6 +66,27 @@ def test_forces_turn_with_the_molecule_and_with_its_mirror_image(ethanol):
         np.testing.assert_allclose(result.forces, before.forces @ matrix.T, atol=1e-11)
 
 
+def test_every_readout_keeps_the_symmetries_of_space_and_of_equal_atoms(potential, crystal):
+    order = np.random.default_rng(0).permutation(len(crystal))
+    turn = -Rotation.from_rotvec([0.3, -1.1, 0.7]).as_matrix()
+    turned, moved = crystal.copy(), crystal.copy()
+    turned.set_cell(crystal.cell @ turn.T)
+    turned.positions = crystal.positions @ turn.T
+    moved.translate([0.4, 5.1, -2.2])
+    structures = [crystal, turned, moved, crystal[order], crystal * (2, 1, 1)]
+    before, *others = evaluate(potential, structures)
+    factors = (1, 1, 1, 2)
+    for result, factor in zip(others, factors, strict=True):
+        assert result.energy == pytest.approx(factor * before.energy, rel=1e-12)
+    np.testing.assert_allclose(others[0].forces, before.forces @ turn.T, atol=1e-11)
+    np.testing.assert_allclose(others[0].stress, turn @ before.stress @ turn.T, atol=1e-12)
+    np.testing.assert_allclose(others[1].forces, before.forces, atol=1e-11)
+    np.testing.assert_allclose(others[2].forces, before.forces[order], atol=1e-11)
+    np.testing.assert_allclose(others[3].stress, before.stress, atol=1e-12)
+    np.testing.assert_allclose(before.forces.sum(axis=0), 0.0, atol=1e-11)
+    assert np.abs(before.forces).max() > 1e-3, "a claim about zeros would say nothing"
+
+
 def test_forces_and_stress_are_derivatives_of_the_energy(potential, crystal):
     components = [(0, 0), (5, 2)]
     structures = [crystal]

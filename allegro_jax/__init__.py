@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from allegro_jax.configs import (
+        Allegro2023Config,
         AllegroConfig,
         MLPReadout,
         Precision,
@@ -27,6 +28,7 @@ __version__ = "0.1.0"
 
 _ORIGINS = {
     "Allegro": "allegro_jax.models.allegro",
+    "Allegro2023Config": "allegro_jax.configs",
     "AllegroConfig": "allegro_jax.configs",
     "MLPReadout": "allegro_jax.configs",
     "Potential": "allegro_jax.potential",
@@ -44,6 +46,7 @@ _ORIGINS = {
 
 __all__ = [
     "Allegro",
+    "Allegro2023Config",
     "AllegroConfig",
     "MLPReadout",
     "Potential",

@@ -12,10 +12,10 @@ import jraph
 import numpy as np
 from jaxtyping import Float
 
-from allegro_jax.configs import AllegroConfig
+from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets.dataset import Dataset, Structure
 from allegro_jax.graphs import Capacity, GraphDataset, batch, capacity_for, rounded_capacity
-from allegro_jax.models.allegro import Allegro
+from allegro_jax.models.build import build_model
 from allegro_jax.models.energy import (
     Params,
     Predictions,
@@ -82,7 +82,7 @@ class Potential:
 
     def __init__(
         self,
-        config: AllegroConfig,
+        config: ModelConfig,
         params: Params,
         atomic_energies: Mapping[str, float] | None = None,
     ) -> None:
@@ -154,7 +154,7 @@ class Potential:
             Device arrays in network precision, without reference energies.
         """
         with precision_scope(self.config.precision):
-            return compiled_predict(Allegro(self.config), self.params, graph)
+            return compiled_predict(build_model(self.config), self.params, graph)
 
     def save(self, folder: str | Path) -> None:
         """Writes the potential into a folder as JSON and arrays; see `load`."""
@@ -219,14 +219,12 @@ class Potential:
 
 
 @functools.lru_cache
-def _parameter_shapes(config: AllegroConfig) -> Params:
+def _parameter_shapes(config: ModelConfig) -> Params:
     with precision_scope(config.precision):
         return jax.eval_shape(lambda: initial_params(config))
 
 
-def _reference_energies(
-    config: AllegroConfig, given: Mapping[str, float] | None
-) -> dict[str, float]:
+def _reference_energies(config: ModelConfig, given: Mapping[str, float] | None) -> dict[str, float]:
     if given is None:
         return dict.fromkeys(config.type_names, 0.0)
     missing = [name for name in config.type_names if name not in given]

@@ -12,7 +12,7 @@ import numpy as np
 
 from allegro_jax.datasets import Dataset
 from allegro_jax.graphs import GraphDataset, ordered_batches
-from allegro_jax.models.allegro import Allegro
+from allegro_jax.models.build import build_model
 from allegro_jax.potential import Potential, predict
 from allegro_jax.programs import Program
 
@@ -81,7 +81,7 @@ class InferencePass:
         self.structures, self.atoms = len(graphs), int(graphs.n_atoms.sum())
         self.batch_size = min(batch_size, len(graphs))
         self._params = jax.device_put(potential.params)
-        self._program = Program(functools.partial(predict, Allegro(config)), graph_argument=1)
+        self._program = Program(functools.partial(predict, build_model(config)), graph_argument=1)
         self.cost = self._cost()
 
     @property

@@ -8,9 +8,9 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from allegro_jax.configs import (
-    AllegroConfig,
     MLPConfig,
     MLPReadout,
+    ModelConfig,
     QDIReadout,
     Readout,
     StackedMLPReadout,
@@ -44,30 +44,41 @@ def readout(variant: str, params: Mapping[str, Any], n_qubits: int) -> Readout:
 
 def model_config(
     variant: str, params: Mapping[str, Any], model: ConfigDict, train_set: Dataset
-) -> AllegroConfig:
+) -> ModelConfig:
     """Returns the model of a trial with the statistics of the training set filled in.
 
     Args:
         variant: "allegro", "allegro-mlp" or "allegro-qdi".
         params: Searched hyperparameters; see `experiments.spaces`.
-        model: Fixed ones: l_max, num_scalar_features, num_tensor_features, num_bessels,
-            mlp_depth, mlp_width, n_qubits.
+        model: Fixed ones: architecture, l_max, num_scalar_features, num_tensor_features,
+            num_bessels, mlp_depth, mlp_width, n_qubits.
         train_set: Training structures.
+
+    Raises:
+        ValueError: If there is no such variant or architecture.
     """
-    mlp = MLPConfig(depth=model.mlp_depth, width=model.mlp_width)
     return config_from_data(
         train_set,
         params["cutoff"],
+        architecture=model.architecture,
         l_max=model.l_max,
         num_layers=params["num_layers"],
-        num_scalar_features=model.num_scalar_features,
         num_tensor_features=model.num_tensor_features,
         num_bessels=model.num_bessels,
         polynomial_cutoff_p=params["envelope_exponent"],
-        scalar_embed_mlp=mlp,
-        allegro_mlp=mlp,
         readout=readout(variant, params, model.n_qubits),
+        **_scalar_track(model),
     )
+
+
+def _scalar_track(model: ConfigDict) -> dict[str, Any]:
+    """The perceptrons of an architecture: `mlp_depth` hidden layers before the scalars."""
+    if model.architecture == "2023":
+        widths = (*(model.mlp_width,) * model.mlp_depth, model.num_scalar_features)
+        return {"two_body_widths": widths, "latent_widths": widths}
+    mlp = MLPConfig(depth=model.mlp_depth, width=model.mlp_width)
+    scalars = model.num_scalar_features
+    return {"num_scalar_features": scalars, "scalar_embed_mlp": mlp, "allegro_mlp": mlp}
 
 
 def training_config(params: Mapping[str, Any], training: ConfigDict, seed: int) -> TrainingConfig:

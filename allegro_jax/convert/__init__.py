@@ -5,5 +5,17 @@ from allegro_jax.convert.nequip import (
     load_nequip_npz,
     params_from_state_dict,
 )
+from allegro_jax.convert.nequip2023 import (
+    config_from_nequip2023,
+    load_nequip2023_npz,
+    params_from_nequip2023,
+)
 
-__all__ = ["config_from_nequip", "load_nequip_npz", "params_from_state_dict"]
+__all__ = [
+    "config_from_nequip",
+    "config_from_nequip2023",
+    "load_nequip2023_npz",
+    "load_nequip_npz",
+    "params_from_nequip2023",
+    "params_from_state_dict",
+]

@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from allegro_jax.configs import AllegroConfig
+from allegro_jax.configs import Allegro2023Config, AllegroConfig
 from allegro_jax.nn.mlp import MLP
-from allegro_jax.nn.radial import bessel_basis, spline_basis
+from allegro_jax.nn.radial import bessel_basis, bessel_statistics, spline_basis
 
 
 class BesselEmbedding(nn.Module):
@@ -25,7 +25,7 @@ class BesselEmbedding(nn.Module):
         """Embeds edges; `types` are the species of centre and neighbour."""
         config = self.config
         dtype = jnp.dtype(config.precision.network)
-        basis = bessel_basis(x, self._frequencies(x.dtype)) * envelope[:, None]
+        basis = bessel_basis(x, _frequencies(self, x.dtype)) * envelope[:, None]
         radial = MLP((config.embedding_dim,), dtype=dtype, name="radial")(basis.astype(dtype))
         shape = (len(config.type_names), config.embedding_dim // 2)
         normal = jax.nn.initializers.normal(1.0)
@@ -33,11 +33,33 @@ class BesselEmbedding(nn.Module):
         chemical = [table[index] for table, index in zip(tables, types, strict=True)]
         return jnp.concatenate(chemical, axis=-1) * radial
 
-    def _frequencies(self, dtype: jnp.dtype) -> Float[Array, "basis"]:
-        harmonics = jnp.arange(1, self.config.num_bessels + 1, dtype=dtype)
-        if not self.config.bessel_trainable:
-            return harmonics
-        return self.param("frequencies", lambda _: harmonics).astype(dtype)
+
+class LatentEmbedding(nn.Module):
+    """x = MLP([1hot(type_i); 1hot(type_j); (b(r) - mean) / std u_p]), architecture of 2023.
+
+    Without the envelope as a factor, since types alone would not vanish at the cutoff.
+    """
+
+    config: Allegro2023Config
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, "edges"],
+        envelope: Float[Array, "edges"],
+        types: tuple[Int[Array, "edges"], Int[Array, "edges"]],
+    ) -> Float[Array, "edges latent"]:
+        """Embeds edges; `types` are the species of centre and neighbour."""
+        config = self.config
+        dtype = jnp.dtype(config.precision.network)
+        mean, std = bessel_statistics(config.num_bessels)
+        bessels = bessel_basis(x, _frequencies(self, x.dtype))
+        basis = (bessels - mean.astype(x.dtype)[None, :]) / std.astype(x.dtype)[None, :]
+        basis = (basis * envelope[:, None]).astype(dtype)
+        one_hot = [jax.nn.one_hot(index, len(config.type_names), dtype=dtype) for index in types]
+        options = (config.two_body_nonlinearity, config.normalization, dtype)
+        mlp = MLP(config.two_body_widths, *options, name="mlp")
+        return mlp(jnp.concatenate([*one_hot, basis], axis=-1))
 
 
 class SplineEmbedding(nn.Module):
@@ -66,3 +88,13 @@ class SplineEmbedding(nn.Module):
         basis = spline_basis(x, splines.num_splines, splines.span).astype(dtype)
         pair = types[0] * num_types + types[1]
         return jnp.einsum("ecq,eq->ec", weights[pair], basis)
+
+
+def _frequencies(
+    module: BesselEmbedding | LatentEmbedding, dtype: jnp.dtype
+) -> Float[Array, "basis"]:
+    """1..num_bessels, or the parameters that start there."""
+    harmonics = jnp.arange(1, module.config.num_bessels + 1, dtype=dtype)
+    if not module.config.bessel_trainable:
+        return harmonics
+    return module.param("frequencies", lambda _: harmonics).astype(dtype)

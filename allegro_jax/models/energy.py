@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import jraph
 from jaxtyping import Array, Float
 
-from allegro_jax.configs import AllegroConfig, Precision
-from allegro_jax.models.allegro import Allegro
+from allegro_jax.configs import ModelConfig, Precision
+from allegro_jax.models.base import EdgeEnergyModel
+from allegro_jax.models.build import build_model
 
 Params = dict[str, Any]
 
@@ -45,14 +46,14 @@ def precision_scope(precision: Precision) -> contextlib.AbstractContextManager[A
     return importlib.import_module("jax.experimental").enable_x64(True)  # jax < 0.8
 
 
-def initial_params(config: AllegroConfig, seed: int = 0) -> Params:
+def initial_params(config: ModelConfig, seed: int = 0) -> Params:
     """Draws the initial parameters of a model: a nested dictionary of arrays.
 
     Args:
         config: architecture.
         seed: same seed, same parameters.
     """
-    model = Allegro(config)
+    model = build_model(config)
 
     def init(key: Array) -> Params:
         one_edge = jnp.zeros((1, 3)), jnp.zeros(1, int), jnp.zeros(1, int), jnp.zeros(1, int)
@@ -78,14 +79,16 @@ def edge_vectors(graph: jraph.GraphsTuple, dtype: jnp.dtype) -> Float[Array, "ed
     return positions[graph.senders] - positions[graph.receivers] + offsets
 
 
-def energies(model: Allegro, params: Params, graph: jraph.GraphsTuple) -> Float[Array, "graphs"]:
+def energies(
+    model: EdgeEnergyModel, params: Params, graph: jraph.GraphsTuple
+) -> Float[Array, "graphs"]:
     """Energies of a padded batch (eV) without any derivative; see `predict`."""
     graph = jax.tree.map(jnp.asarray, graph)  # numpy batches may be constants of a trace
     vectors = edge_vectors(graph, jnp.dtype(model.config.precision.geometry))
     return _sum_over_graphs(_atomic_energies(model, params, graph, vectors), graph)
 
 
-def predict(model: Allegro, params: Params, graph: jraph.GraphsTuple) -> Predictions:
+def predict(model: EdgeEnergyModel, params: Params, graph: jraph.GraphsTuple) -> Predictions:
     """Evaluates a model and its derivatives on a padded batch.
 
     The energy is differentiated once, with respect to the edge vectors, g_ij = ∂E/∂r_ij. Then
@@ -117,7 +120,10 @@ compiled_predict = jax.jit(predict, static_argnums=0)
 
 
 def _atomic_energies(
-    model: Allegro, params: Params, graph: jraph.GraphsTuple, vectors: Float[Array, "edges 3"]
+    model: EdgeEnergyModel,
+    params: Params,
+    graph: jraph.GraphsTuple,
+    vectors: Float[Array, "edges 3"],
 ) -> Float[Array, "atoms"]:
     species = graph.nodes["species"]
     atomic = model.apply({"params": params}, vectors, species, graph.senders, graph.receivers)

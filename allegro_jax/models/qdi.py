@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from allegro_jax.configs import QDIReadout
+from allegro_jax.configs import Normalization, QDIReadout
 from allegro_jax.nn.circuit_unitaries import expectations_by_unitaries
 from allegro_jax.nn.circuits import QDICircuit, qdi_expectations
 from allegro_jax.nn.mlp import MLP
@@ -55,12 +55,12 @@ class QDIReadoutModule(nn.Module):
 
     Attributes:
         config: sizes, see `QDIReadout`.
-        forward_normalize: scale linear weights by their fan-in (else by their fan-out).
+        normalization: how linear weights are scaled; see `MLP`.
         dtype: type of the classical weights and of the result.
     """
 
     config: QDIReadout
-    forward_normalize: bool = True
+    normalization: Normalization = "fan_in"
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
@@ -82,7 +82,7 @@ class QDIReadoutModule(nn.Module):
 
     def _mlp(self, widths: tuple[int, ...], name: str) -> MLP:
         # A single layer has no activation: MLP applies it between layers only.
-        return MLP(widths, self.config.activation, self.forward_normalize, self.dtype, name=name)
+        return MLP(widths, self.config.activation, self.normalization, self.dtype, name=name)
 
     def _expectations(self, angles: Float[Array, "edges features"]) -> Float[Array, "edges qubits"]:
         circuit = qdi_circuit(self.config)

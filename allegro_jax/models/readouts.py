@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from allegro_jax.configs import MLPReadout, QDIReadout, Readout, StackedMLPReadout
+from allegro_jax.configs import MLPReadout, Normalization, QDIReadout, Readout, StackedMLPReadout
 from allegro_jax.nn.mlp import MLP
 
 
@@ -17,7 +17,7 @@ class MLPReadoutModule(nn.Module):
     """Allegro: E_ij = MLP(h_ij; hidden; 1)."""
 
     config: MLPReadout
-    forward_normalize: bool = True
+    normalization: Normalization = "fan_in"
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
@@ -28,7 +28,7 @@ class MLPReadoutModule(nn.Module):
     ) -> Float[Array, "edges 1"]:
         """Returns the energy of every edge (eV, before scale and shift)."""
         widths = (*self.config.hidden, 1)
-        mlp = MLP(widths, self.config.activation, self.forward_normalize, self.dtype, name="mlp")
+        mlp = MLP(widths, self.config.activation, self.normalization, self.dtype, name="mlp")
         return mlp(scalars)
 
 
@@ -36,7 +36,7 @@ class StackedMLPReadoutModule(nn.Module):
     """Allegro+MLP: E_ij = MLP(MLP(h_ij; hidden; features); final_hidden; 1)."""
 
     config: StackedMLPReadout
-    forward_normalize: bool = True
+    normalization: Normalization = "fan_in"
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
@@ -47,19 +47,19 @@ class StackedMLPReadoutModule(nn.Module):
     ) -> Float[Array, "edges 1"]:
         """Returns the energy of every edge (eV, before scale and shift)."""
         config = self.config
-        options = (config.activation, self.forward_normalize, self.dtype)
+        options = (config.activation, self.normalization, self.dtype)
         features = MLP((*config.hidden, config.features), *options, name="mlp")(scalars)
         return MLP((*config.final_hidden, 1), *options, name="final_mlp")(features)
 
 
 def build_readout(
-    config: Readout, *, forward_normalize: bool, dtype: jnp.dtype, name: str
+    config: Readout, *, normalization: Normalization, dtype: jnp.dtype, name: str
 ) -> nn.Module:
     """Returns the readout module that a config asks for.
 
     Args:
         config: readout config.
-        forward_normalize: normalisation of the perceptrons' weights.
+        normalization: how the weights of the perceptrons are scaled; see `MLP`.
         dtype: type of weights and computation.
         name: name of the readout in the parameters.
     """
@@ -67,7 +67,7 @@ def build_readout(
         # PennyLane takes seconds to import, and only this readout needs it.
         from allegro_jax.models.qdi import QDIReadoutModule
 
-        return QDIReadoutModule(config, dtype=dtype, name=name)
+        return QDIReadoutModule(config, normalization, dtype, name=name)
     if isinstance(config, StackedMLPReadout):
-        return StackedMLPReadoutModule(config, forward_normalize, dtype, name=name)
-    return MLPReadoutModule(config, forward_normalize, dtype, name=name)
+        return StackedMLPReadoutModule(config, normalization, dtype, name=name)
+    return MLPReadoutModule(config, normalization, dtype, name=name)

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from allegro_jax.configs import AllegroConfig
+from allegro_jax.configs import ModelConfig, config_from_json
 from allegro_jax.models.energy import Params
 
 FORMAT = "allegro_jax potential"
@@ -28,7 +28,7 @@ _CONFIG = "config.json"
 
 
 def write_potential(
-    folder: str | Path, config: AllegroConfig, params: Params, atomic_energies: Mapping[str, float]
+    folder: str | Path, config: ModelConfig, params: Params, atomic_energies: Mapping[str, float]
 ) -> None:
     """Writes a potential into `folder`, which is made if need be; other files there stay."""
     folder = Path(folder)
@@ -52,7 +52,7 @@ def write_potential(
             old.unlink()
 
 
-def read_potential(folder: str | Path) -> tuple[AllegroConfig, Params, dict[str, float]]:
+def read_potential(folder: str | Path) -> tuple[ModelConfig, Params, dict[str, float]]:
     """Reads what `write_potential` wrote.
 
     Raises:
@@ -64,7 +64,7 @@ def read_potential(folder: str | Path) -> tuple[AllegroConfig, Params, dict[str,
     try:
         with np.load(folder / header["params"], allow_pickle=False) as archive:
             params = unflatten({name: archive[name] for name in archive.files})
-        config = AllegroConfig.from_json(header["config"])
+        config = config_from_json(header["config"])
         return config, params, dict(header["atomic_energies"])
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(f"The potential in {folder} is incomplete: {error}.") from error
@@ -90,7 +90,7 @@ def _read_header(folder: Path) -> dict[str, Any]:
     return header
 
 
-def check_params(config: AllegroConfig, params: Params, expected: Params) -> None:
+def check_params(config: ModelConfig, params: Params, expected: Params) -> None:
     """Raises a ValueError that names the first parameter that does not fit.
 
     Args:

@@ -20,6 +20,11 @@ class Irrep(NamedTuple):
         """Number of components, 2l + 1."""
         return 2 * self.l + 1
 
+    @property
+    def name(self) -> str:
+        """As the field writes it: 0e, 1o, ..."""
+        return f"{self.l}{'e' if self.p > 0 else 'o'}"
+
     def couples(self, other: "Irrep", out: "Irrep") -> bool:
         """Whether `self` ⊗ `other` contains `out`."""
         return self.p * other.p == out.p and abs(self.l - other.l) <= out.l <= self.l + other.l
@@ -40,7 +45,9 @@ def dimension(irreps: Irreps) -> int:
 
 
 @lru_cache
-def track_irreps(l_max: int, parity: bool, num_layers: int) -> tuple[Irreps, ...]:
+def track_irreps(
+    l_max: int, parity: bool, num_layers: int, *, never_again: bool = False
+) -> tuple[Irreps, ...]:
     """Irreps before the first layer and after each layer; after the last only 0e is left.
 
     An irrep is kept after a layer if it can be made there from what came before and if it still
@@ -50,12 +57,16 @@ def track_irreps(l_max: int, parity: bool, num_layers: int) -> tuple[Irreps, ...
         l_max: highest degree.
         parity: allow 0o, 1e, 2o, ... in the track, not only those of the harmonics.
         num_layers: number of tensor products.
+        never_again: an irrep that one layer cannot make is not made by later layers either, as
+            in the architecture of 2023; this matters from 5 layers on, where it excludes 0o.
     """
     harmonics = harmonic_irreps(l_max)
     both = tuple(Irrep(degree, p) for degree in range(l_max + 1) for p in (1, -1))
     track = [harmonics]
     for layer in range(num_layers):
         wanted = (SCALAR,) if layer == num_layers - 1 else (both if parity else harmonics)
+        if never_again and 0 < layer < num_layers - 1:
+            wanted = track[-1]
         track.append(tuple(out for out in wanted if _reachable(track[-1], harmonics, out)))
     for layer in range(num_layers - 1, 0, -1):
         useful = [ir for ir in track[layer] if _reaches(ir, harmonics, track[layer + 1])]

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from allegro_jax.configs import Nonlinearity
+from allegro_jax.configs import Nonlinearity, Normalization
 
 
 def uniform_unit_variance(key: Array, shape: Sequence[int], dtype: jnp.dtype) -> Array:
@@ -32,24 +32,35 @@ def activation(name: Nonlinearity | None) -> Callable[[Array], Array]:
     return table[name]
 
 
+SECOND_MOMENT_GAINS: dict[Nonlinearity, float] = {
+    "silu": 1.6791767923989418,
+    "mish": 1.486847581273208,
+    "gelu": 1.533530441195535,
+}
+"""E[φ(z)²]^(-1/2) for normally distributed z. That of silu is e3nn's Monte Carlo estimate, part of
+the definition of the 2023 architecture (the integral gives 1.6765); the others are integrals."""
+
+
 class MLP(nn.Module):
     """Perceptron without biases: y = (α_n W_n)ᵀ φ(... φ((α_0 W_0)ᵀ x)).
 
-    α = g/√fan keeps the variance of the features near 1. With `forward_normalize` the fan is the
-    fan-in and g = √2 on every layer after the first, which makes up for what the nonlinearity
-    takes away; otherwise the fan is the fan-out and g = √2 on every layer before the last. Without
-    a nonlinearity g = 1.
+    α = g/√fan keeps the variance of the features near 1; g makes up for what the nonlinearity
+    takes away, and is 1 without one:
+
+    * "fan_in": the fan is the fan-in, g = √2 on every layer after the first;
+    * "fan_out": the fan is the fan-out, g = √2 on every layer before the last;
+    * "second_moment": the fan is the fan-in, g = E[φ(z)²]^(-1/2) on every layer after the first.
 
     Attributes:
         features: output widths of all layers, the last one being the output.
         nonlinearity: applied after every layer but the last.
-        forward_normalize: see above.
+        normalization: see above.
         dtype: type of weights and computation.
     """
 
     features: tuple[int, ...]
     nonlinearity: Nonlinearity | None = "silu"
-    forward_normalize: bool = True
+    normalization: Normalization = "fan_in"
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
@@ -66,7 +77,11 @@ class MLP(nn.Module):
         return x
 
     def _alpha(self, index: int, fan_in: int, fan_out: int) -> float:
-        fan = fan_in if self.forward_normalize else fan_out
-        plain_layer = 0 if self.forward_normalize else len(self.features) - 1
-        has_gain = self.nonlinearity is not None and index != plain_layer
-        return ((2.0 if has_gain else 1.0) / fan) ** 0.5
+        backward = self.normalization == "fan_out"
+        fan = fan_out if backward else fan_in
+        plain_layer = len(self.features) - 1 if backward else 0
+        if self.nonlinearity is None or index == plain_layer:
+            return fan**-0.5
+        if self.normalization == "second_moment":
+            return SECOND_MOMENT_GAINS[self.nonlinearity] * fan**-0.5
+        return (2.0 / fan) ** 0.5

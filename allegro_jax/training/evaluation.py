@@ -8,7 +8,7 @@ import jax
 
 from allegro_jax.datasets import Dataset
 from allegro_jax.graphs import GraphDataset, ordered_batches
-from allegro_jax.models.allegro import Allegro
+from allegro_jax.models.build import build_model
 from allegro_jax.potential import Potential
 from allegro_jax.training.metrics import summarise
 from allegro_jax.training.step import evaluation_step
@@ -33,5 +33,5 @@ def evaluate(potential: Potential, dataset: Dataset, batch_size: int = 25) -> di
     graphs = GraphDataset.build(
         dataset, config.cutoff, config.atomic_numbers, potential.atomic_energies
     )
-    step = jax.jit(functools.partial(evaluation_step, Allegro(config)))
+    step = jax.jit(functools.partial(evaluation_step, build_model(config)))
     return summarise(step(potential.params, graph) for graph in ordered_batches(graphs, batch_size))

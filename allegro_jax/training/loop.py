@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from allegro_jax.configs import AllegroConfig
+from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
 from allegro_jax.potential import Potential
 from allegro_jax.training.config import TrainingConfig
@@ -36,7 +36,7 @@ class TrainingResult:
 
 
 def train(
-    config: AllegroConfig,
+    config: ModelConfig,
     training: TrainingConfig,
     train_set: Dataset,
     valid_set: Dataset,

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import jraph
 import numpy as np
 
-from allegro_jax.configs import AllegroConfig
+from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
 from allegro_jax.graphs import GraphDataset, batch, capacities_for, ordered_batches
-from allegro_jax.models.allegro import Allegro
+from allegro_jax.models.build import build_model
 from allegro_jax.potential import Potential, initial_params
 from allegro_jax.programs import Program
 from allegro_jax.training.checkpoints import Checkpoints
@@ -52,7 +52,7 @@ class Run:
 
     def __init__(
         self,
-        config: AllegroConfig,
+        config: ModelConfig,
         training: TrainingConfig,
         train_set: Dataset,
         valid_set: Dataset,
@@ -159,7 +159,7 @@ class Run:
 
     def _compile(self) -> None:
         """Compiles for every capacity, before the clock of the training starts."""
-        model, limits = Allegro(self._config), self._training
+        model, limits = build_model(self._config), self._training
         weights = LossWeights(limits.energy_weight, limits.forces_weight, limits.stress_weight)
         step = functools.partial(train_step, model, weights, limits.clip_norm, limits.ema_decay)
         self._train_step = Program(step, graph_argument=1, donate=[0])

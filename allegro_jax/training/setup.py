@@ -6,12 +6,14 @@ from typing import Any
 
 from ase.data import chemical_symbols
 
-from allegro_jax.configs import AllegroConfig
+from allegro_jax.configs import ModelConfig, config_class
 from allegro_jax.datasets import Dataset, statistics
 from allegro_jax.graphs import average_neighbors
 
 
-def config_from_data(train: Dataset, cutoff: float, **options: Any) -> AllegroConfig:
+def config_from_data(
+    train: Dataset, cutoff: float, *, architecture: str = "2025", **options: Any
+) -> ModelConfig:
     """Returns a model config with the statistics of a training set filled in.
 
     The elements of the set become the types; energies are scaled by the root mean square of the
@@ -21,11 +23,14 @@ def config_from_data(train: Dataset, cutoff: float, **options: Any) -> AllegroCo
     Args:
         train: Training structures.
         cutoff: Cutoff radius, Å.
-        **options: Other fields of `AllegroConfig`.
+        architecture: "2025" gives an `AllegroConfig`, "2023" an `Allegro2023Config`.
+        **options: Other fields of that config.
 
     Raises:
-        ValueError: If `train` is empty, or no atom has a neighbour within the cutoff.
+        ValueError: If `train` is empty, the architecture unknown, or no atom has a neighbour
+            within the cutoff.
     """
+    make_config = config_class(architecture)
     stats = statistics(train)
     scale = stats.force_rms or stats.per_atom_energy_std
     neighbors = average_neighbors(train, cutoff)
@@ -34,7 +39,7 @@ def config_from_data(train: Dataset, cutoff: float, **options: Any) -> AllegroCo
             f"no atom of {train.name!r} has a neighbour within the cutoff of {cutoff} Å; "
             "raise the cutoff or check the length unit (positions are read as Å)"
         )
-    return AllegroConfig(
+    return make_config(
         type_names=tuple(chemical_symbols[number] for number in train.elements),
         cutoff=cutoff,
         avg_num_neighbors=neighbors,

@@ -10,7 +10,7 @@ import jraph
 import optax
 from jaxtyping import Array, Float, Int
 
-from allegro_jax.models.allegro import Allegro
+from allegro_jax.models.base import EdgeEnergyModel
 from allegro_jax.potential import energies, predict
 from allegro_jax.training.loss import LossWeights, energy_loss, weighted_loss
 from allegro_jax.training.metrics import ErrorSums, batch_errors
@@ -46,7 +46,7 @@ def initial_state(params: Params, clip_norm: float) -> TrainState:
 
 
 def loss_and_gradient(
-    model: Allegro, params: Params, graph: jraph.GraphsTuple, weights: LossWeights
+    model: EdgeEnergyModel, params: Params, graph: jraph.GraphsTuple, weights: LossWeights
 ) -> tuple[Float[Array, ""], Params]:
     """Returns the loss of one batch and its gradient in the parameters.
 
@@ -64,7 +64,7 @@ def loss_and_gradient(
 
 
 def train_step(
-    model: Allegro,
+    model: EdgeEnergyModel,
     weights: LossWeights,
     clip_norm: float,
     ema_decay: float,
@@ -82,7 +82,7 @@ def train_step(
 
 
 def evaluation_step(
-    model: Allegro, params: Params, graph: jraph.GraphsTuple
+    model: EdgeEnergyModel, params: Params, graph: jraph.GraphsTuple
 ) -> dict[str, ErrorSums]:
     """Returns the error sums of one padded batch."""
     return batch_errors(predict(model, params, graph), graph)

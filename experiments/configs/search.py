@@ -51,9 +51,13 @@ def data_config(dataset: str) -> ConfigDict:
 
 
 def model_config() -> ConfigDict:
-    """Returns the fields of `AllegroConfig` that the search leaves alone."""
+    """Returns the fields of the model's config that the search leaves alone.
+
+    `architecture` is "2025", that of nequip-allegro 0.8, or "2023", that of the 2023 paper.
+    """
     return ConfigDict(
         {
+            "architecture": "2025",
             "l_max": 2,
             "num_scalar_features": 64,
             "num_tensor_features": 16,

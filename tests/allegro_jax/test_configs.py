@@ -8,6 +8,7 @@ import pytest
 
 from allegro_jax.configs import (
     ZBL,
+    Allegro2023Config,
     AllegroConfig,
     MLPConfig,
     MLPReadout,
@@ -15,6 +16,7 @@ from allegro_jax.configs import (
     QDIReadout,
     SplineBasis,
     StackedMLPReadout,
+    config_from_json,
 )
 
 MINIMAL = {"type_names": ("H", "O"), "cutoff": 4.0}
@@ -36,13 +38,26 @@ CONFIGS = {
         polynomial_cutoff_p=6.5,
         precision=Precision("float64", "float32", "float64"),
     ),
+    "2023": Allegro2023Config(**MINIMAL),
+    "2023, everything": Allegro2023Config(
+        **MINIMAL,
+        two_body_widths=(16, 32, 8),
+        latent_widths=(8,),
+        latent_nonlinearity=None,
+        trainable_residual=True,
+        trainable_edge_scales=True,
+        readout=QDIReadout(features=8, n_qubits=4),
+        avg_num_neighbors=(3.0, 4.0),
+        pair_potential=ZBL(5.0),
+    ),
 }
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_config_survives_json(name):
     text = json.dumps(CONFIGS[name].to_json())
-    restored = AllegroConfig.from_json(json.loads(text))
+    restored = config_from_json(json.loads(text))
+    assert type(restored) is type(CONFIGS[name])
     assert restored == CONFIGS[name]
     assert hash(restored) == hash(CONFIGS[name])
 
@@ -92,6 +107,10 @@ def test_an_invalid_field_is_named_with_the_value_received(field, value):
 @pytest.mark.parametrize(
     ("make", "field"),
     [
+        (lambda: Allegro2023Config(**MINIMAL, two_body_widths=()), "two_body_widths"),
+        (lambda: Allegro2023Config(**MINIMAL, latent_widths=(64, 32)), "latent_widths.*64"),
+        (lambda: Allegro2023Config(**MINIMAL, latent_nonlinearity="relu"), "latent_nonlin"),
+        (lambda: Allegro2023Config(**MINIMAL, l_max=-1), "Allegro2023Config.l_max"),
         (lambda: MLPConfig(depth=-1), "depth"),
         (lambda: MLPConfig(nonlinearity="relu"), "nonlinearity"),
         (lambda: MLPReadout(hidden=(0,)), "hidden"),
@@ -121,6 +140,21 @@ def test_json_of_another_version_or_with_unknown_fields_is_refused():
     del data["cutoff"]
     with pytest.raises(ValueError, match="needs the fields \\['cutoff'\\]"):
         AllegroConfig.from_json(data)
+
+
+def test_json_names_its_architecture_and_is_refused_by_another():
+    data = Allegro2023Config(**MINIMAL).to_json()
+    assert data["architecture"] == "2023"
+    with pytest.raises(ValueError, match=r"architecture '2025'.*got '2023'"):
+        AllegroConfig.from_json(data)
+    with pytest.raises(ValueError, match="got '2021'"):
+        config_from_json(data | {"architecture": "2021"})
+
+
+def test_json_without_an_architecture_is_of_the_current_one():
+    data = AllegroConfig(**MINIMAL).to_json()
+    del data["architecture"]
+    assert config_from_json(data) == AllegroConfig(**MINIMAL)
 
 
 def test_numbers_of_the_types_are_atomic_numbers():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from allegro_jax.configs import MLPReadout, QDIReadout, StackedMLPReadout
+from allegro_jax.configs import Allegro2023Config, MLPReadout, QDIReadout, StackedMLPReadout
 from allegro_jax.datasets import load
 from experiments import models, spaces
 from experiments.configs import demo, search
@@ -60,3 +60,17 @@ def test_model_and_training_take_every_searched_value() -> None:
     assert (model.cutoff, model.polynomial_cutoff_p, model.num_layers) == (4.25, 7.5, 2)
     training = models.training_config({**params, "learning_rate": 1e-3}, config.training, seed=3)
     assert (training.batch_size, training.learning_rate, training.seed) == (5, 1e-3, 3)
+
+
+def test_the_architecture_of_2023_is_chosen_by_the_config() -> None:
+    settings = search.get_config("rmd17-aspirin").model
+    settings.update({"architecture": "2023", "mlp_depth": 2, "mlp_width": 48})
+    train_set = load("rmd17-aspirin").select(range(5))
+    model = models.model_config("allegro-qdi", spaces.DEFAULTS, settings, train_set)
+    assert isinstance(model, Allegro2023Config)
+    assert model.two_body_widths == model.latent_widths == (48, 48, 64)
+    assert isinstance(model.readout, QDIReadout)
+    assert model.avg_num_neighbors > 1
+    settings.architecture = "2021"
+    with pytest.raises(ValueError, match="architecture must be one of"):
+        models.model_config("allegro", spaces.DEFAULTS, settings, train_set)

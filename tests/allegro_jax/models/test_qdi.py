@@ -59,7 +59,7 @@ def test_circuit_weights_start_anywhere_on_the_circle():
 @pytest.mark.parametrize("config", READOUTS, ids=lambda config: type(config).__name__)
 def test_edge_energy_and_two_derivatives_go_to_zero_at_the_cutoff(config, x64):
     """u_p has a triple zero: E falls as (1 - x)^3, its derivatives as (1 - x)^2 and (1 - x)."""
-    module = build_readout(config, forward_normalize=True, dtype=jnp.float64, name="readout")
+    module = build_readout(config, normalization="fan_in", dtype=jnp.float64, name="readout")
     variables = module.init(jax.random.key(0), *scalars_at(jnp.ones(1)))
 
     def energy(x):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from allegro_jax.nn.mlp import MLP
+from allegro_jax.nn.mlp import MLP, SECOND_MOMENT_GAINS, activation
 
 
 @pytest.mark.parametrize("nonlinearity", ["silu", "mish", "gelu", None])
@@ -17,15 +17,17 @@ def test_zero_goes_to_zero(nonlinearity):
 
 
 @pytest.mark.parametrize(
-    ("nonlinearity", "forward", "gains"),
+    ("nonlinearity", "normalization", "gains"),
     [
-        ("silu", True, (1 / 3, 2 / 5, 2 / 7)),
-        ("silu", False, (2 / 5, 2 / 7, 1 / 2)),
-        (None, True, (1 / 3, 1 / 5, 1 / 7)),
+        ("silu", "fan_in", (1 / 3, 2 / 5, 2 / 7)),
+        ("silu", "fan_out", (2 / 5, 2 / 7, 1 / 2)),
+        ("silu", "second_moment", (1 / 3, 2.81963 / 5, 2.81963 / 7)),
+        (None, "fan_in", (1 / 3, 1 / 5, 1 / 7)),
+        (None, "second_moment", (1 / 3, 1 / 5, 1 / 7)),
     ],
 )
-def test_layers_are_scaled_by_their_fan(nonlinearity, forward, gains):
-    mlp = MLP((5, 7, 2), nonlinearity, forward)
+def test_layers_are_scaled_by_their_fan(nonlinearity, normalization, gains):
+    mlp = MLP((5, 7, 2), nonlinearity, normalization)
     x = jax.random.normal(jax.random.key(1), (4, 3))
     params = mlp.init(jax.random.key(0), x)
     expected = np.asarray(x, np.float64)
@@ -42,3 +44,11 @@ def test_weights_start_uniform_with_unit_variance():
     assert np.abs(weight).max() <= np.sqrt(3)
     assert np.abs(weight).max() > 1.7
     assert np.var(weight) == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize("nonlinearity", SECOND_MOMENT_GAINS)
+def test_gains_bring_the_second_moment_back_to_one(nonlinearity, x64):
+    points, weights = np.polynomial.hermite_e.hermegauss(100)
+    squares = np.asarray(activation(nonlinearity)(jnp.asarray(points))) ** 2
+    moment = weights @ squares / weights.sum() * SECOND_MOMENT_GAINS[nonlinearity] ** 2
+    assert moment == pytest.approx(1.0, abs=4e-3 if nonlinearity == "silu" else 1e-6)

@@ -25,6 +25,13 @@ def test_three_layers_with_parity_carry_the_irreps_of_the_specification():
     assert [names(irreps) for irreps in track] == ["0e+1o+2e", "0e+1e+1o+2e+2o", "0e+1o+2e", "0e"]
 
 
+def test_irreps_lost_once_stay_lost_in_the_architecture_of_2023():
+    current, earlier = (track_irreps(2, True, 5, never_again=flag) for flag in (False, True))
+    assert names(current[2]) == "0e+0o+1e+1o+2e+2o"
+    assert names(earlier[2]) == "0e+1e+1o+2e+2o"
+    assert track_irreps(3, True, 4) == track_irreps(3, True, 4, never_again=True)
+
+
 @pytest.mark.parametrize("num_layers", [1, 2])
 def test_parity_changes_nothing_up_to_two_layers(num_layers):
     assert track_irreps(3, True, num_layers) == track_irreps(3, False, num_layers)

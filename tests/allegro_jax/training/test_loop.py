@@ -55,6 +55,17 @@ def stop_after(epoch: int):
     return check
 
 
+def test_the_architecture_of_2023_trains_too(sets) -> None:
+    widths = {"two_body_widths": (8, 8), "latent_widths": (8, 8)}
+    options = {"l_max": 1, "num_layers": 1, "num_tensor_features": 2, **widths}
+    config = config_from_data(sets[0], 3.5, architecture="2023", **options)
+    longer = TrainingConfig(max_epochs=15, batch_size=4, learning_rate=2e-2)
+    result = train(config, longer, *sets)
+    assert result.best["forces_mae"] < 0.5 * np.abs(sets[1].forces).mean()
+    error = evaluate(result.potential, sets[1])["forces_mae"]
+    assert error == pytest.approx(result.best["forces_mae"], rel=1e-4)
+
+
 def test_a_short_training_beats_predicting_zero(config: AllegroConfig, sets) -> None:
     longer = TrainingConfig(max_epochs=15, batch_size=4, learning_rate=2e-2)
     result = train(config, longer, *sets)

@@ -1,0 +1,41 @@
+"""Frozen, value-hashed descriptions of a model: what `build_model` builds it from.
+
+Two configs with equal fields are equal, hash alike and therefore share every compiled function.
+Each checks its fields when it is made, and goes to and from JSON through plain dictionaries.
+"""
+
+from allegro_jax.configs.allegro import AllegroConfig
+from allegro_jax.configs.allegro2023 import Allegro2023Config
+from allegro_jax.configs.architectures import ARCHITECTURES, config_class, config_from_json
+from allegro_jax.configs.base import FORMAT_VERSION, ModelConfig, Normalization, PerType
+from allegro_jax.configs.checks import Nonlinearity
+from allegro_jax.configs.parts import ZBL, MLPConfig, Precision, SplineBasis
+from allegro_jax.configs.readouts import (
+    READOUT_KINDS,
+    MLPReadout,
+    QDIReadout,
+    Readout,
+    StackedMLPReadout,
+)
+
+__all__ = [
+    "ARCHITECTURES",
+    "FORMAT_VERSION",
+    "READOUT_KINDS",
+    "ZBL",
+    "Allegro2023Config",
+    "AllegroConfig",
+    "MLPConfig",
+    "MLPReadout",
+    "ModelConfig",
+    "Nonlinearity",
+    "Normalization",
+    "PerType",
+    "Precision",
+    "QDIReadout",
+    "Readout",
+    "SplineBasis",
+    "StackedMLPReadout",
+    "config_class",
+    "config_from_json",
+]

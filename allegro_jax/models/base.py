@@ -1,0 +1,160 @@
+"""What all architectures have in common: from edge vectors to edges, from edges to atoms."""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from allegro_jax.configs import ModelConfig, PerType
+from allegro_jax.models.readouts import build_readout
+from allegro_jax.nn.environment import sum_to_centers
+from allegro_jax.nn.geometry import edge_geometry
+from allegro_jax.nn.pair_repulsion import zbl_edge_energies
+from allegro_jax.nn.radial import polynomial_envelope
+
+EdgeTypes = tuple[Int[Array, "edges"], Int[Array, "edges"]]
+
+
+class Edges(NamedTuple):
+    """What is known of the edges of a batch before any weight is used.
+
+    Attributes:
+        lengths: r_ij (Å).
+        directions: r_ij / |r_ij|.
+        x: lengths over the cutoff of each edge.
+        envelope: u_p(x).
+        types: species of centre and neighbour.
+        receivers: centre i of every edge, ascending.
+        normalization: 1/√A_i of every atom, in network precision.
+    """
+
+    lengths: Float[Array, "edges"]
+    directions: Float[Array, "edges 3"]
+    x: Float[Array, "edges"]
+    envelope: Float[Array, "edges"]
+    types: EdgeTypes
+    receivers: Int[Array, "edges"]
+    normalization: Float[Array, "atoms"]
+
+
+class EdgeEnergyModel(nn.Module):
+    """Atomic energies as sums of the energies of directed edges.
+
+    E_i = σ_i f/√A_i Σ_j E_ij + μ_i (+ pair terms), E_ij = readout(h_ij). The architectures
+    differ in how they make the scalars h_ij (`_edge_scalars`) and in the constant f.
+
+    Attributes:
+        config: architecture.
+    """
+
+    config: ModelConfig
+
+    @nn.compact
+    def __call__(
+        self,
+        vectors: Float[Array, "edges 3"],
+        species: Int[Array, "atoms"],
+        senders: Int[Array, "edges"],
+        receivers: Int[Array, "edges"],
+        edge_mask: Bool[Array, "edges"] | None = None,
+    ) -> Float[Array, "atoms"]:
+        """Evaluates the model.
+
+        Args:
+            vectors: r_ij = r_j - r_i (Å); zero-length vectors are padding.
+            species: species index of every atom.
+            senders: neighbour j of every edge.
+            receivers: centre i of every edge, ascending.
+            edge_mask: False on edges to be ignored.
+
+        Returns:
+            Energy of every atom (eV), without the references subtracted from the training data.
+        """
+        energy_dtype = jnp.dtype(self.config.precision.energy)
+        edges = self._edges(
+            vectors, species, (species[receivers], species[senders]), receivers, edge_mask
+        )
+        edge_energies = self._edge_energies(edges).astype(energy_dtype)
+        energies = sum_to_centers(edge_energies, receivers, species.shape[0])
+        energies = energies * self._normalization(species, energy_dtype) * self._edge_sum_factor
+        energies = self._rescale(energies, species)
+        if self.config.pair_potential is None:
+            return energies
+        pair_energies = self._pair_energies(edges).astype(energy_dtype)
+        return energies + sum_to_centers(pair_energies, receivers, species.shape[0])
+
+    @property
+    def _edge_sum_factor(self) -> float:
+        """The constant f of the sum over edges."""
+        raise NotImplementedError
+
+    def _edge_scalars(self, edges: Edges) -> Float[Array, "edges features"]:
+        """The scalars h_ij of every edge, which vanish at the cutoff."""
+        raise NotImplementedError
+
+    def _edge_energies(self, edges: Edges) -> Float[Array, "edges"]:
+        """E_ij in units of the network."""
+        config = self.config
+        dtype = jnp.dtype(config.precision.network)
+        readout = build_readout(
+            config.readout, normalization=config.normalization, dtype=dtype, name="readout"
+        )
+        return readout(self._edge_scalars(edges), edges.envelope.astype(dtype))[:, 0]
+
+    def _edges(
+        self,
+        vectors: Float[Array, "edges 3"],
+        species: Int[Array, "atoms"],
+        types: EdgeTypes,
+        receivers: Int[Array, "edges"],
+        edge_mask: Bool[Array, "edges"] | None,
+    ) -> Edges:
+        config = self.config
+        vectors = vectors.astype(config.precision.geometry)
+        lengths, directions = edge_geometry(vectors, config.cutoff, edge_mask)
+        x = lengths / self._cutoffs(types, vectors.dtype)
+        envelope = polynomial_envelope(x, config.polynomial_cutoff_p)
+        normalization = self._normalization(species, jnp.dtype(config.precision.network))
+        return Edges(lengths, directions, x, envelope, types, receivers, normalization)
+
+    def _cutoffs(self, types: EdgeTypes, dtype: jnp.dtype) -> Array | float:  # noqa: ARG002
+        """Cutoff of every edge (Å); here one for all."""
+        return self.config.cutoff
+
+    def _normalization(self, species: Int[Array, "atoms"], dtype: jnp.dtype) -> Array:
+        """1/√A for every atom."""
+        neighbors = _per_type(self.config.avg_num_neighbors, len(self.config.type_names))
+        return jnp.asarray(1.0 / np.sqrt(neighbors), dtype)[species]
+
+    def _rescale(self, energies: Float[Array, "atoms"], species: Array) -> Float[Array, "atoms"]:
+        """σ E_i + μ with one σ and μ per type."""
+        config = self.config
+        scales = self._per_type("energy_scales", config.per_type_energy_scales, 1.0)
+        shifts = self._per_type("energy_shifts", config.per_type_energy_shifts, 0.0)
+        if scales is not None:
+            energies = energies * scales[species]
+        return energies if shifts is None else energies + shifts[species]
+
+    def _per_type(self, name: str, value: PerType | None, default: float) -> Array | None:
+        config = self.config
+        trainable = config.trainable_scales if default else config.trainable_shifts
+        if value is None and not trainable:
+            return None
+        spread = _per_type(default if value is None else value, len(config.type_names))
+        values = jnp.asarray(spread, config.precision.energy)
+        return self.param(name, lambda _: values) if trainable else values
+
+    def _pair_energies(self, edges: Edges) -> Float[Array, "edges"]:
+        """ZBL repulsion of every edge."""
+        assert self.config.pair_potential is not None
+        table = jnp.asarray(self.config.atomic_numbers)
+        numbers = (table[edges.types[0]], table[edges.types[1]])
+        p = self.config.pair_potential.polynomial_cutoff_p
+        return zbl_edge_energies(edges.lengths, edges.x, numbers, p)
+
+
+def _per_type(value: PerType, num_types: int) -> np.ndarray:
+    """Spreads one number over all types; float64, so that no digit is lost before the cast."""
+    return np.broadcast_to(np.asarray(value, np.float64), (num_types,))

@@ -114,6 +114,7 @@ def prune(
         capacity: edges of the graph that is returned. If more are within the cutoff, which
             `n_edges` tells, take a larger one.
     """
+    graph = jax.tree.map(jnp.asarray, graph)
     is_real = jnp.arange(vectors.shape[0]) < graph.n_edge[0]
     squared = jnp.where(is_real, jnp.sum(vectors * vectors, axis=-1), jnp.inf)
     inside = squared < cutoff * cutoff

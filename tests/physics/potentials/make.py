@@ -6,7 +6,12 @@ from pathlib import Path
 import allegro_jax as aj
 from allegro_jax.configs import ZBL, MLPConfig
 
-SETS = {"aspirin": ("rmd17-aspirin", 4.0), "cu": ("cu", 4.2)}
+POTENTIALS = {
+    "aspirin": ("rmd17-aspirin", 4.0, aj.MLPReadout((16,))),
+    "aspirin-mlp": ("rmd17-aspirin", 4.0, aj.StackedMLPReadout((16,), 8, (16, 16))),
+    "aspirin-qdi": ("rmd17-aspirin", 4.0, aj.QDIReadout((16,), final_width=8)),
+    "cu": ("cu", 4.2, aj.MLPReadout((16,))),
+}
 SIZE = {
     "l_max": 1,
     "num_layers": 1,
@@ -14,15 +19,14 @@ SIZE = {
     "num_tensor_features": 8,
     "scalar_embed_mlp": MLPConfig(1, 16),
     "allegro_mlp": MLPConfig(1, 32),
-    "readout": aj.MLPReadout((16,)),
     "pair_potential": ZBL(),
 }
 
 
 def make(name: str, seconds: float = 120.0) -> None:
-    source, cutoff = SETS[name]
+    source, cutoff, readout = POTENTIALS[name]
     data = aj.official_split(aj.load(source), valid=20)
-    config = aj.config_from_data(data.train, cutoff=cutoff, **SIZE)
+    config = aj.config_from_data(data.train, cutoff=cutoff, readout=readout, **SIZE)
     settings = aj.TrainingConfig(
         max_epochs=10_000,
         time_limit_s=seconds,

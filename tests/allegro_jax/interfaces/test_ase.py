@@ -51,9 +51,7 @@ def assert_same(atoms, potential):
     free = atoms.get_potential_energy(force_consistent=True)
     assert free == atoms.get_potential_energy()
     np.testing.assert_allclose(atoms.get_forces(), expected.forces, atol=1e-11)
-    np.testing.assert_allclose(
-        atoms.get_potential_energies(), expected.atomic_energies, rtol=1e-12
-    )
+    np.testing.assert_allclose(atoms.get_potential_energies(), expected.atomic_energies, rtol=1e-12)
     if expected.stress is not None:
         voigt = full_3x3_to_voigt_6_stress(expected.stress)
         np.testing.assert_allclose(atoms.get_stress(), voigt, atol=1e-12)

@@ -1,4 +1,4 @@
-"""Trains the small potentials of this folder: `python -m tests.physics.potentials.make NAME`."""
+"""Trains the small potentials of this folder: `python -m tests.physics.potentials.make NAME SECONDS`."""
 
 import sys
 from pathlib import Path
@@ -23,7 +23,7 @@ SIZE = {
 }
 
 
-def make(name: str, seconds: float = 120.0) -> None:
+def make(name: str, seconds: float) -> None:
     source, cutoff, readout = POTENTIALS[name]
     data = aj.official_split(aj.load(source), valid=20)
     config = aj.config_from_data(data.train, cutoff=cutoff, readout=readout, **SIZE)
@@ -40,4 +40,4 @@ def make(name: str, seconds: float = 120.0) -> None:
 
 
 if __name__ == "__main__":
-    make(sys.argv[1])
+    make(sys.argv[1], float(sys.argv[2]))

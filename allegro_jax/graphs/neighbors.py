@@ -128,6 +128,8 @@ def _check_input(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutof
 
 def _check_size(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float) -> None:
     """Refuses what would fill the memory; the estimate takes the atoms as spread evenly."""
+    if not pbc.any() and len(positions) ** 2 <= MAX_EDGES:
+        return  # molecules are many, and this takes longer than their neighbour lists
     _, lengths, axes = np.linalg.svd(cell[pbc], full_matrices=True)
     extents = np.ptp(positions @ axes[pbc.sum() :].T, axis=0)  # in the open directions
     side = (4.0 / 3.0 * np.pi) ** (1.0 / 3.0) * cutoff  # of a cube as large as the sphere

@@ -30,6 +30,8 @@ from allegro_jax.models.storage import check_params, read_potential, write_poten
 if TYPE_CHECKING:
     import ase
 
+    from allegro_jax.interfaces.ase import AllegroCalculator
+
 __all__ = [
     "Params",
     "Potential",
@@ -156,6 +158,66 @@ class Potential:
         with precision_scope(self.config.precision):
             return compiled_predict(build_model(self.config), self.params, graph)
 
+    def calculator(self, skin: float = 1.0) -> "AllegroCalculator":
+        """Returns a calculator for ASE: energy, energies of the atoms, forces, stress.
+
+        Args:
+            skin: Å by which neighbour lists exceed the cutoff; a larger skin means fewer searches
+                and more pairs to look at in every step.
+
+        Example:
+            >>> from ase.build import molecule
+            >>> from allegro_jax.configs import AllegroConfig
+            >>> from allegro_jax.potential import Potential, initial_params
+            >>> config = AllegroConfig(type_names=("H", "O"), cutoff=4.0)
+            >>> water = molecule("H2O")
+            >>> water.calc = Potential(config, initial_params(config)).calculator()
+            >>> water.get_forces().shape
+            (3, 3)
+        """
+        from allegro_jax.interfaces.ase import AllegroCalculator  # ASE's half a second
+
+        return AllegroCalculator(self, skin)
+
+    def results(self, structures: Iterable[Structure], predictions: Predictions) -> list[Result]:
+        """Takes an evaluated batch apart and adds the reference energies, in float64.
+
+        Args:
+            structures: those of the batch, in order.
+            predictions: what `predict` returned for it, as numpy arrays.
+        """
+        results = []
+        start = 0
+        for index, structure in enumerate(structures):
+            atoms = slice(start, start + len(structure.numbers))
+            start = atoms.stop
+            references = [self._references[number] for number in structure.numbers.tolist()]
+            atomic = np.asarray(predictions.atomic_energies[atoms], np.float64) + references
+            has_stress = np.any(structure.pbc) and abs(np.linalg.det(structure.cell)) > 0.0
+            stress = np.asarray(predictions.stress[index], np.float64) if has_stress else None
+            forces = np.asarray(predictions.forces[atoms], np.float64)
+            results.append(Result(float(atomic.sum()), forces, atomic, stress))
+        return results
+
+    def check_elements(self, structure: Structure, index: int = 0) -> None:
+        """Raises a ValueError without atoms, or with elements that the potential does not know.
+
+        Args:
+            structure: what is to be evaluated.
+            index: its place in a list, for the message.
+        """
+        if len(structure.numbers) == 0:
+            raise ValueError(f"Structure {index} has no atoms; a potential needs at least one.")
+        unseen = set(np.unique(structure.numbers).tolist()) - set(self.config.atomic_numbers)
+        if unseen:
+            from ase.data import chemical_symbols
+
+            names = ", ".join(chemical_symbols[number] for number in sorted(unseen))
+            raise ValueError(
+                f"Structure {index} contains {names}, which this potential has not seen; it knows "
+                f"{', '.join(self.config.type_names)}. Train one with these elements."
+            )
+
     def save(self, folder: str | Path) -> None:
         """Writes the potential into a folder as JSON and arrays; see `load`."""
         write_potential(folder, self.config, self.params, self.atomic_energies)
@@ -171,7 +233,7 @@ class Potential:
 
     def _evaluate(self, structures: list[Structure], capacity: Capacity | None) -> list[Result]:
         for index, structure in enumerate(structures):
-            self._check_elements(index, structure)
+            self.check_elements(structure, index)
         config = self.config
         graphs = GraphDataset.build(structures, config.cutoff, config.atomic_numbers)
         capacity = capacity or _rounded(graphs)
@@ -181,41 +243,13 @@ class Potential:
             part = structures[start : start + batch_size]
             indices = np.arange(start, start + len(part))
             graph = batch(graphs, indices, capacity, jnp.dtype(config.precision.geometry))
-            results += self._results(part, jax.device_get(self.predict(graph)))
-        return results
-
-    def _results(self, structures: Iterable[Structure], predictions: Predictions) -> list[Result]:
-        """Takes a batch apart and adds the reference energies, in float64."""
-        results = []
-        start = 0
-        for index, structure in enumerate(structures):
-            atoms = slice(start, start + len(structure.numbers))
-            start = atoms.stop
-            references = [self._references[number] for number in structure.numbers.tolist()]
-            atomic = np.asarray(predictions.atomic_energies[atoms], np.float64) + references
-            has_stress = np.any(structure.pbc) and abs(np.linalg.det(structure.cell)) > 0.0
-            stress = np.asarray(predictions.stress[index], np.float64) if has_stress else None
-            forces = np.asarray(predictions.forces[atoms], np.float64)
-            results.append(Result(float(atomic.sum()), forces, atomic, stress))
+            results += self.results(part, jax.device_get(self.predict(graph)))
         return results
 
     @functools.cached_property
     def _references(self) -> dict[int, float]:
         symbols = zip(self.config.atomic_numbers, self.config.type_names, strict=True)
         return {number: self.atomic_energies[symbol] for number, symbol in symbols}
-
-    def _check_elements(self, index: int, structure: Structure) -> None:
-        if len(structure.numbers) == 0:
-            raise ValueError(f"Structure {index} has no atoms; a potential needs at least one.")
-        unseen = set(np.unique(structure.numbers).tolist()) - set(self.config.atomic_numbers)
-        if unseen:
-            from ase.data import chemical_symbols
-
-            names = ", ".join(chemical_symbols[number] for number in sorted(unseen))
-            raise ValueError(
-                f"Structure {index} contains {names}, which this potential has not seen; it knows "
-                f"{', '.join(self.config.type_names)}. Train one with these elements."
-            )
 
 
 @functools.lru_cache

@@ -8,23 +8,28 @@ from allegro_jax.graphs.padding import (
     buckets_for,
     capacities_for,
     capacity_for,
+    grown_capacity,
     padding_waste,
     rounded_capacity,
 )
 from allegro_jax.graphs.passes import ordered_batches
+from allegro_jax.graphs.skin import SkinList, prune
 
 __all__ = [
     "Capacity",
     "GraphDataset",
     "NeighborList",
+    "SkinList",
     "average_neighbors",
     "batch",
     "batch_structures",
     "buckets_for",
     "capacities_for",
     "capacity_for",
+    "grown_capacity",
     "neighbor_list",
     "ordered_batches",
     "padding_waste",
+    "prune",
     "rounded_capacity",
 ]

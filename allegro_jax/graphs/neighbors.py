@@ -8,6 +8,9 @@ from jaxtyping import Bool, Float, Int
 COINCIDENT = 1e-3
 """Two atoms (or an atom and its own image) closer than this, in Å, are an error."""
 
+MAX_EDGES = 50_000_000
+"""A structure expected to have more edges than this is an error."""
+
 _BRUTE_FORCE_ATOMS = 64  # beyond this the N^2 distance table costs more than cell lists
 
 
@@ -49,7 +52,7 @@ def neighbor_list(
 
     Raises:
         ValueError: NaN positions, wrong shapes, a cutoff that is not positive, periodic lattice
-            vectors that span no volume, or coincident atoms.
+            vectors that span no volume, more than `MAX_EDGES` edges, or coincident atoms.
 
     Example:
         >>> import numpy as np
@@ -61,6 +64,7 @@ def neighbor_list(
     positions = np.asarray(positions, np.float64)
     cell, pbc = np.asarray(cell, np.float64), np.asarray(pbc, bool)
     _check_input(positions, cell, pbc, cutoff)
+    _check_size(positions, cell, pbc, cutoff)
     if not pbc.any() and len(positions) <= _BRUTE_FORCE_ATOMS:
         edges, distances = _brute_force(positions, cutoff)
     else:
@@ -119,6 +123,23 @@ def _check_input(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutof
         raise ValueError(
             f"the periodic lattice vectors span no volume: {cell[pbc].tolist()} for pbc "
             f"{pbc.tolist()}; give independent vectors or set pbc to False"
+        )
+
+
+def _check_size(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float) -> None:
+    """Refuses what would fill the memory; the estimate takes the atoms as spread evenly."""
+    if not pbc.any() and len(positions) ** 2 <= MAX_EDGES:
+        return  # molecules are many, and this takes longer than their neighbour lists
+    _, lengths, axes = np.linalg.svd(cell[pbc], full_matrices=True)
+    extents = np.ptp(positions @ axes[pbc.sum() :].T, axis=0)  # in the open directions
+    side = (4.0 / 3.0 * np.pi) ** (1.0 / 3.0) * cutoff  # of a cube as large as the sphere
+    volume = np.prod(lengths) * np.prod(np.maximum(extents, side))
+    expected = len(positions) ** 2 * side**3 / volume
+    if expected > MAX_EDGES:
+        raise ValueError(
+            f"a cutoff of {cutoff} Å means about {expected:.0e} edges for these {len(positions)} "
+            f"atoms, and at most {MAX_EDGES:.0e} are handled; check the length unit, or take a "
+            "smaller cutoff or fewer atoms"
         )
 
 

@@ -135,6 +135,23 @@ def rounded_capacity(atoms: int, edges: int, graphs: int = 1) -> Capacity:
     return Capacity(_coarse(atoms + 1, 16), _coarse(edges, _EDGE_STEP), graphs + 1)
 
 
+def grown_capacity(current: Capacity | None, atoms: int, edges: int) -> Capacity:
+    """Returns a coarse capacity for one structure that follows a simulation.
+
+    While the rounded number of atoms stays, edges never shrink, so that a number of neighbours
+    that fluctuates about the edge of a bucket does not switch between two programs.
+
+    Args:
+        current: what was used so far, None at the beginning.
+        atoms: atoms of the structure.
+        edges: its directed edges.
+    """
+    needed = rounded_capacity(atoms, edges)
+    if current is None or current.atoms != needed.atoms:
+        return needed
+    return dataclasses.replace(needed, edges=max(current.edges, needed.edges))
+
+
 def padding_waste(
     graphs: "GraphDataset", batch_size: int, capacities: Capacity | Sequence[Capacity]
 ) -> float:

@@ -19,19 +19,21 @@ from allegro_jax.configs import (
 from allegro_jax.graphs import Capacity
 from allegro_jax.potential import Potential, initial_params
 
-READOUTS = {
-    "mlp": MLPReadout(hidden=(8,)),
-    "stacked_mlp": StackedMLPReadout(hidden=(8,), features=4, final_hidden=(8, 8)),
-    "qdi": QDIReadout(hidden=(8,), features=4, n_qubits=2, depth=1, final_width=4),
+MODELS = {
+    "allegro": {"readout": MLPReadout(hidden=(8,))},
+    "allegro+mlp": {"readout": StackedMLPReadout(hidden=(8,), features=4, final_hidden=(8, 8))},
+    "allegro+qdi": {
+        "readout": QDIReadout(hidden=(8,), features=4, n_qubits=2, depth=1, final_width=4)
+    },
 }
-
+"""Options of `make_potential` for every model that must pass the suite."""
 
 CAPACITY = Capacity(atoms=160, edges=1600, graphs=16)
 """Padded size of every evaluation, so that each model compiles once for all tests."""
 
 
 @functools.cache
-def make_potential(readout=READOUTS["mlp"], **options):
+def make_potential(**options):
     """A potential for H, C, O, Na and Cl; weights are random, energies of the order of eV."""
     defaults = {
         "type_names": ("H", "C", "O", "Na", "Cl"),
@@ -41,7 +43,7 @@ def make_potential(readout=READOUTS["mlp"], **options):
         "num_tensor_features": 4,
         "scalar_embed_mlp": MLPConfig(1, 8),
         "allegro_mlp": MLPConfig(1, 8),
-        "readout": readout,
+        **MODELS["allegro"],
         "avg_num_neighbors": 8.0,
         "per_type_energy_shifts": (-1.0, -2.0, -3.0, -4.0, -5.0),
         "precision": Precision("float64", "float64", "float64"),
@@ -55,10 +57,10 @@ def make_potential(readout=READOUTS["mlp"], **options):
     return Potential(config, params, references)
 
 
-@pytest.fixture(params=READOUTS)
-def readout(request):
-    """Each readout in turn."""
-    return READOUTS[request.param]
+@pytest.fixture(params=MODELS)
+def each_potential(request):
+    """A potential of every model in turn."""
+    return make_potential(**MODELS[request.param])
 
 
 @pytest.fixture

@@ -34,8 +34,8 @@ def force_loss(potential, graph):
     return loss
 
 
-def test_predictions_do_not_depend_on_the_padding(readout, ethanol):
-    potential = make_potential(readout)
+def test_predictions_do_not_depend_on_the_padding(each_potential, ethanol):
+    potential = each_potential
     tight, loose = (potential.predict(padded(ethanol, potential, c)) for c in CAPACITIES)
     n = len(ethanol)
     np.testing.assert_allclose(tight.energy[0], loose.energy[0], rtol=1e-14)
@@ -46,8 +46,8 @@ def test_predictions_do_not_depend_on_the_padding(readout, ethanol):
     np.testing.assert_array_equal(loose.stress, 0.0)
 
 
-def test_gradients_of_a_force_loss_do_not_depend_on_the_padding(x64, readout, ethanol):
-    potential = make_potential(readout)
+def test_gradients_of_a_force_loss_do_not_depend_on_the_padding(x64, each_potential, ethanol):
+    potential = each_potential
     gradients = []
     for capacity in CAPACITIES:
         loss = force_loss(potential, padded(ethanol, potential, capacity))

@@ -161,3 +161,16 @@ def test_large_unwrapped_systems_agree_with_ase(pbc):
     pbc = np.array(pbc)
     edges = neighbor_list(positions, cell, pbc, 4.0)
     assert as_set(*edges) == by_ase(positions, cell, pbc, 4.0)
+
+
+@pytest.mark.parametrize("pbc", list(np.ndindex(2, 2, 2)))
+@pytest.mark.parametrize("cutoff", [4.0, 25.0])
+def test_too_many_edges_are_foreseen_within_a_factor_of_three(pbc, cutoff, monkeypatch):
+    positions = np.random.default_rng(5).random((120, 3)) @ (6.0 * SKEWED)
+    arguments = (positions, 6.0 * SKEWED, np.array(pbc, bool), cutoff)
+    edges = len(neighbor_list(*arguments).centres)
+    monkeypatch.setattr(neighbors_module, "MAX_EDGES", 3 * edges)
+    neighbor_list(*arguments)
+    monkeypatch.setattr(neighbors_module, "MAX_EDGES", edges // 3)
+    with pytest.raises(ValueError, match=f"cutoff of {cutoff} Å means about"):
+        neighbor_list(*arguments)

@@ -1,0 +1,1 @@
+"""Allegro potentials inside of simulation packages."""

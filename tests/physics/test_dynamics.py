@@ -1,0 +1,53 @@
+"""Molecular dynamics with trained potentials: energy is kept, and little is compiled."""
+
+import pytest
+from ase import units
+from ase.md.verlet import VelocityVerlet
+
+from allegro_jax.interfaces.ase import compiled_step
+
+from .measurements import aspirin, copper, nve, stored, thermalise, thermostat
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "aspirin",
+        pytest.param("aspirin-mlp", marks=pytest.mark.slow),
+        pytest.param("aspirin-qdi", marks=pytest.mark.slow),
+    ],
+)
+def test_a_picosecond_of_aspirin_keeps_its_energy(name):
+    result = nve(stored(name), aspirin(), timestep_fs=0.5, ps=1.0, kelvin=300)
+    assert abs(result.drift) < 0.1
+    assert result.fluctuation < 0.05 * result.kinetic_fluctuation
+
+
+def test_a_picosecond_of_copper_keeps_its_energy():
+    result = nve(stored("cu"), copper(2), timestep_fs=2.0, ps=1.0, kelvin=300)
+    assert abs(result.drift) < 0.02
+    assert result.fluctuation < 0.01 * result.kinetic_fluctuation
+
+
+def test_the_energy_error_falls_with_the_square_of_the_time_step(each_potential, ethanol):
+    # So of forces that are exactly the gradient, also as pairs cross the cutoff.
+    errors = []
+    for timestep_fs in (0.2, 0.1):
+        atoms = ethanol.copy()
+        atoms.calc = each_potential.calculator()
+        thermalise(atoms, 50)
+        before = atoms.get_total_energy()
+        VelocityVerlet(atoms, timestep_fs * units.fs).run(round(10 / timestep_fs))
+        errors.append(abs(atoms.get_total_energy() - before))
+    assert errors[1] == pytest.approx(errors[0] / 4, rel=0.2)
+
+
+@pytest.mark.parametrize("name", ["aspirin", "cu"])
+def test_500_steps_of_aspirin_and_of_500_copper_atoms_compile_at_most_twice_again(name):
+    atoms, timestep = (aspirin(), 0.5) if name == "aspirin" else (copper(5), 2.0)
+    potential = stored(name)
+    step = compiled_step(potential.config)
+    before = step._cache_size()
+    calculator = thermostat(potential, atoms, timestep, steps=500)
+    assert step._cache_size() - before <= len(calculator.capacities) <= 1 + 2
+    assert calculator.n_builds < 50

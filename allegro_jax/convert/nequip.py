@@ -21,6 +21,22 @@ StateDict = Mapping[str, np.ndarray]
 
 # Constants of the architecture, which the config gives already.
 _BUFFERS = ("_empty", ".w3j", "._rmax_recip", ".spline.lower", ".spline.upper", "._rtoi")
+_BESSEL = "allegro.nn.TwoBodyBesselScalarEmbed"
+_SPLINE = "allegro.nn.TwoBodySplineScalarEmbed"
+_ZBL = "nequip.nn.pair_potential.ZBL"
+_MLPS = ("scalar_embed_mlp", "allegro_mlp", "readout_mlp")
+_ARGUMENTS = frozenset(
+    ["type_names", "r_max", "per_edge_type_cutoff", "l_max", "parity", "num_layers"]
+    + ["num_scalar_features", "num_tensor_features"]
+    + ["radial_chemical_embed", "radial_chemical_embed_dim"]
+    + [f"{mlp}_{end}" for mlp in _MLPS for end in ("hidden_layers_depth", "hidden_layers_width")]
+    + [f"{mlp}_nonlinearity" for mlp in _MLPS]
+    + ["tp_path_channel_coupling", "weight_individual_irreps", "forward_normalize"]
+    + ["avg_num_neighbors", "pair_potential", "model_dtype"]
+    + [f"per_type_energy_{kind}" for kind in ("scales", "shifts")]
+    + [f"per_type_energy_{kind}_trainable" for kind in ("scales", "shifts")]
+)
+_IRRELEVANT = frozenset(["_target_", "seed", "compile_mode", "do_derivatives"])
 
 
 def load_nequip_npz(path: str | Path) -> tuple[AllegroConfig, dict[str, Any]]:
@@ -53,10 +69,16 @@ def config_from_nequip(arguments: Mapping[str, Any], state: StateDict) -> Allegr
     Args:
         arguments: keyword arguments of the model builder.
         state: state dict, keys with or without the prefix `model.func.`.
+
+    Raises:
+        ValueError: options this library does not have, or invalid ones.
     """
+    unknown = sorted(set(arguments) - _ARGUMENTS - _IRRELEVANT)
+    if unknown:
+        raise ValueError(f"The model has options this library does not support: {unknown}.")
     names = tuple(arguments["type_names"])
-    embedding = arguments.get("radial_chemical_embed", {})
-    is_spline = embedding.get("_target_", "").endswith("TwoBodySplineScalarEmbed")
+    embedding = arguments["radial_chemical_embed"]
+    is_spline = _is_spline(embedding)
     width = arguments.get("num_scalar_features", 64)
     readout = _mlp(arguments, "readout_mlp", 32)
     dtype = arguments.get("model_dtype", "float32")
@@ -82,10 +104,12 @@ def config_from_nequip(arguments: Mapping[str, Any], state: StateDict) -> Allegr
         avg_num_neighbors=_per_type(arguments["avg_num_neighbors"], names),
         per_type_energy_scales=_buffer(state.get(scaling + "scales")),
         per_type_energy_shifts=_buffer(state.get(scaling + "shifts")),
+        trainable_scales=_is_trainable(arguments, "scales", state),
+        trainable_shifts=_is_trainable(arguments, "shifts", state),
         forward_normalize=arguments.get("forward_normalize", True),
         tp_path_channel_coupling=arguments.get("tp_path_channel_coupling", True),
         weight_individual_irreps=arguments.get("weight_individual_irreps", True),
-        pair_potential=_zbl(arguments.get("pair_potential")),
+        pair_potential=_zbl(arguments.get("pair_potential"), names),
         precision=Precision(geometry="float64", network=dtype, energy="float64"),
     )
 
@@ -117,9 +141,28 @@ def params_from_state_dict(state: StateDict, config: AllegroConfig) -> dict[str,
         weights = rest.take(f"allegro.tps.{layer}.weights")
         shape = (channels, -1) if config.tp_path_channel_coupling else (1, -1)
         params[f"tensor_product_{layer}"] = weights.reshape(shape).T
+    for kind in ("scales", "shifts"):
+        if getattr(config, f"trainable_{kind}"):
+            values = rest.take(f"per_type_energy_scale_shift.{kind}").reshape(-1)
+            params[f"energy_{kind}"] = np.broadcast_to(values, len(config.type_names))
     rest.drop("per_type_energy_scale_shift.", "pair_potential.")
     rest.finish()
     return params
+
+
+def is_parameter(key: str, arguments: Mapping[str, Any]) -> bool:
+    """Whether an array of a state dict is a parameter of the torch model, and not a buffer.
+
+    Args:
+        key: name in the state dict.
+        arguments: keyword arguments of the model builder.
+    """
+    if key.endswith("bessel_weights"):
+        return bool(arguments["radial_chemical_embed"].get("bessel_trainable", False))
+    if "per_type_energy_scale_shift." in key:
+        kind = key.rpartition(".")[2]
+        return bool(arguments.get(f"per_type_energy_{kind}_trainable", False))
+    return "pair_potential." not in key and not key.endswith(_BUFFERS)
 
 
 def _two_body(rest: "_Reader", config: AllegroConfig) -> dict[str, Any]:
@@ -195,6 +238,20 @@ def _mlp(arguments: Mapping[str, Any], name: str, width: int) -> MLPConfig:
     )
 
 
+def _is_spline(embedding: Mapping[str, Any]) -> bool:
+    target = embedding.get("_target_")
+    name = str(target).rpartition(".")[2]
+    if name not in (_BESSEL.rpartition(".")[2], _SPLINE.rpartition(".")[2]):
+        raise ValueError(f"Expected radial_chemical_embed {_BESSEL} or {_SPLINE}; got {target!r}.")
+    return name == _SPLINE.rpartition(".")[2]
+
+
+def _is_trainable(arguments: Mapping[str, Any], kind: str, state: StateDict) -> bool:
+    values = state.get(f"per_type_energy_scale_shift.{kind}")
+    wanted = bool(arguments.get(f"per_type_energy_{kind}_trainable", False))
+    return wanted and values is not None and values.size > 0
+
+
 def _splines(embedding: Mapping[str, Any]) -> SplineBasis:
     return SplineBasis(embedding.get("num_splines", 16), embedding.get("spline_span", 12))
 
@@ -210,15 +267,19 @@ def _buffer(array: np.ndarray | None) -> PerType | None:
     return values[0] if len(values) == 1 else values
 
 
-def _zbl(pair_potential: Mapping[str, Any] | None) -> ZBL | None:
+def _zbl(pair_potential: Mapping[str, Any] | None, names: tuple[str, ...]) -> ZBL | None:
     if pair_potential is None:
         return None
-    if not pair_potential.get("_target_", "").endswith("ZBL"):
-        raise ValueError(f"Expected a ZBL pair potential or none; got {pair_potential}.")
+    target = pair_potential.get("_target_")
+    if str(target).rpartition(".")[2] != "ZBL":
+        raise ValueError(f"Expected the pair_potential {_ZBL} or none; got {target!r}.")
     if pair_potential.get("units", "metal") != "metal":
         raise ValueError(
             f"Expected a ZBL in 'metal' units (eV, Å); got {pair_potential['units']!r}."
         )
+    species = tuple(pair_potential.get("chemical_species", names))
+    if species != names:
+        raise ValueError(f"Expected a ZBL with chemical_species {names}; got {species}.")
     return ZBL(float(pair_potential.get("polynomial_cutoff_p", 6)))
 
 

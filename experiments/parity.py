@@ -3,8 +3,8 @@
 python -m experiments.parity
 
 Prints the worst deviation of energies, atomic energies, forces and stresses, relative to the
-largest number of each kind. The vectors (`tests/parity`) were made by `tests/parity/make_vectors.py`
-and hold the weights of a model, structures, and what nequip-allegro says about them.
+largest number of each kind. The vectors, made by `tests/parity/make_vectors.py`, hold the weights
+of a model, structures, and what nequip-allegro says about them.
 """
 
 from __future__ import annotations

@@ -1,16 +1,9 @@
 """Weights of other Allegro implementations, read without executing code from their files."""
 
 from allegro_jax.convert.checkpoints import load_nequip
-from allegro_jax.convert.nequip import (
-    config_from_nequip,
-    load_nequip_npz,
-    params_from_state_dict,
-)
-from allegro_jax.convert.nequip_export import (
-    nequip_arguments,
-    nequip_state_dict,
-    save_nequip_npz,
-)
+from allegro_jax.convert.nequip import load_nequip_npz, params_from_state_dict
+from allegro_jax.convert.nequip_config import config_from_nequip, nequip_arguments
+from allegro_jax.convert.nequip_export import nequip_state_dict, save_nequip_npz
 
 __all__ = [
     "config_from_nequip",

@@ -7,12 +7,8 @@ from typing import Any
 import numpy as np
 
 from allegro_jax.configs import AllegroConfig
-from allegro_jax.convert.nequip import (
-    config_from_nequip,
-    is_parameter,
-    load_nequip_npz,
-    params_from_state_dict,
-)
+from allegro_jax.convert.nequip import is_parameter, load_nequip_npz, params_from_state_dict
+from allegro_jax.convert.nequip_config import config_from_nequip
 from allegro_jax.convert.pickles import Record, Tensor
 from allegro_jax.convert.torch_files import TorchArchive
 
@@ -59,7 +55,7 @@ def load_nequip(path: str | Path) -> tuple[AllegroConfig, dict[str, Any]]:
     try:
         config = config_from_nequip(arguments, state)
         return config, params_from_state_dict(state, config)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} cannot be imported: {error}") from error
 
 
@@ -106,7 +102,7 @@ def _averaged(
     shapes = [state[name].shape for name in names]
     if [average.shape for average in averages] != shapes:
         raise ValueError(
-            f"{archive.path}: the averaged weights do not match the parameters {names} of the model."
+            f"{archive.path}: the averaged weights do not match the model's parameters {names}."
         )
     return {**state, **dict(zip(names, averages, strict=True))}
 
@@ -117,7 +113,7 @@ def _read_package(archive: TorchArchive) -> tuple[dict[str, Any], dict[str, np.n
 
     try:
         settings = yaml.safe_load(archive.read("model/config.yaml"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ValueError(f"{archive.path}: the config of the package is damaged.") from error
     training = _entry(settings, "training_module", archive)
     arguments = _model_arguments(_entry(training, "model", archive), archive)

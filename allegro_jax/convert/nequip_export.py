@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from allegro_jax.configs import AllegroConfig, MLPConfig, MLPReadout, PerType
+from allegro_jax.configs import AllegroConfig, MLPReadout
+from allegro_jax.convert.nequip_config import check_exportable, nequip_arguments
 from allegro_jax.models.energy import Params
 from allegro_jax.nn.irreps import (
     coupling_coefficients,
@@ -52,49 +53,6 @@ def save_nequip_npz(
     np.savez_compressed(path, config_json=json.dumps(arguments), **arrays)
 
 
-def nequip_arguments(config: AllegroConfig, state: StateDict) -> dict[str, Any]:
-    """Keyword arguments with which nequip's `AllegroModel` builds the same model.
-
-    Args:
-        config: architecture.
-        state: its state dict, which holds the final scales and shifts.
-
-    Raises:
-        ValueError: nequip has no such model.
-    """
-    _check(config)
-    assert isinstance(config.readout, MLPReadout)
-    hidden = config.readout.hidden
-    readout = MLPConfig(len(hidden), (*hidden, 1)[0], config.readout.activation)
-    names = config.type_names
-    return {
-        "seed": 0,
-        "model_dtype": config.precision.network,
-        "r_max": config.cutoff,
-        "type_names": list(names),
-        "l_max": config.l_max,
-        "parity": config.parity,
-        "radial_chemical_embed": _embedding_arguments(config),
-        "radial_chemical_embed_dim": config.radial_chemical_embed_dim,
-        **_mlp_arguments("scalar_embed_mlp", config.scalar_embed_mlp),
-        "num_layers": config.num_layers,
-        "num_scalar_features": config.num_scalar_features,
-        "num_tensor_features": config.num_tensor_features,
-        **_mlp_arguments("allegro_mlp", config.allegro_mlp),
-        "tp_path_channel_coupling": config.tp_path_channel_coupling,
-        **_mlp_arguments("readout_mlp", readout),
-        "avg_num_neighbors": _by_name(config.avg_num_neighbors, names),
-        "per_type_energy_scales": _scale_argument(state, "scales", names),
-        "per_type_energy_shifts": _scale_argument(state, "shifts", names),
-        "per_type_energy_scales_trainable": config.trainable_scales,
-        "per_type_energy_shifts_trainable": config.trainable_shifts,
-        "per_edge_type_cutoff": _cutoff_arguments(config),
-        "weight_individual_irreps": config.weight_individual_irreps,
-        "forward_normalize": config.forward_normalize,
-        **_pair_arguments(config),
-    }
-
-
 def nequip_state_dict(
     config: AllegroConfig, params: Params, references: np.ndarray | None = None
 ) -> StateDict:
@@ -108,7 +66,7 @@ def nequip_state_dict(
     Raises:
         ValueError: nequip has no such model.
     """
-    _check(config)
+    check_exportable(config)
     channels, scalars = config.num_tensor_features, config.num_scalar_features
     dtype = np.dtype(config.precision.network)
     mlp, readout = config.scalar_embed_mlp, config.readout
@@ -139,75 +97,9 @@ def nequip_state_dict(
     return {"model._empty": np.zeros(0, dtype), **prefixed}
 
 
-def _check(config: AllegroConfig) -> None:
-    """Raises a ValueError that names what nequip does not have."""
-    readout = config.readout
-    if not isinstance(readout, MLPReadout):
-        raise ValueError(f"nequip has no {type(readout).__name__}; only MLPReadout can be exported.")
-    if len(set(readout.hidden)) > 1:
-        raise ValueError(f"nequip needs equal widths in readout.hidden; got {readout.hidden}.")
-    if config.precision.network not in ("float32", "float64"):
-        raise ValueError(
-            f"nequip has no models in {config.precision.network}; set precision.network to float32."
-        )
-
-
 def _keeps(axis: int, size: int, config: AllegroConfig) -> bool:
-    """nequip drops the path axis of one path, and the channel axis of shared weights."""
+    """The path axis of one path and the channel axis of shared weights are dropped in nequip."""
     return size > 1 if axis == 1 else config.tp_path_channel_coupling
-
-
-def _embedding_arguments(config: AllegroConfig) -> dict[str, Any]:
-    if config.splines is not None:
-        target = "allegro.nn.TwoBodySplineScalarEmbed"
-        splines = config.splines
-        return {"_target_": target, "num_splines": splines.num_splines, "spline_span": splines.span}
-    return {
-        "_target_": "allegro.nn.TwoBodyBesselScalarEmbed",
-        "num_bessels": config.num_bessels,
-        "bessel_trainable": config.bessel_trainable,
-        "polynomial_cutoff_p": config.polynomial_cutoff_p,
-    }
-
-
-def _mlp_arguments(name: str, mlp: MLPConfig) -> dict[str, Any]:
-    return {
-        f"{name}_hidden_layers_depth": mlp.depth,
-        f"{name}_hidden_layers_width": mlp.width,
-        f"{name}_nonlinearity": mlp.nonlinearity,
-    }
-
-
-def _by_name(value: PerType | None, names: tuple[str, ...]) -> Any:
-    return dict(zip(names, value, strict=True)) if isinstance(value, tuple) else value
-
-
-def _scale_argument(state: StateDict, kind: str, names: tuple[str, ...]) -> Any:
-    values = state[f"model.func.per_type_energy_scale_shift.{kind}"].reshape(-1).tolist()
-    if not values:
-        return None
-    return values[0] if len(values) == 1 else _by_name(tuple(values), names)
-
-
-def _cutoff_arguments(config: AllegroConfig) -> dict[str, dict[str, float]] | None:
-    table = config.per_edge_type_cutoff
-    if table is None:
-        return None
-    names = config.type_names
-    rows = (dict(zip(names, row, strict=True)) for row in table)
-    return dict(zip(names, rows, strict=True))
-
-
-def _pair_arguments(config: AllegroConfig) -> dict[str, Any]:
-    if config.pair_potential is None:
-        return {}
-    zbl = {
-        "_target_": "nequip.nn.pair_potential.ZBL",
-        "units": "metal",
-        "chemical_species": list(config.type_names),
-        "polynomial_cutoff_p": config.pair_potential.polynomial_cutoff_p,
-    }
-    return {"pair_potential": zbl}
 
 
 def _pair_state(config: AllegroConfig) -> StateDict:
@@ -263,7 +155,7 @@ def _channel_major(weights: Params, scalars: int, channels: int) -> Params:
 
 
 def _couplings(config: AllegroConfig, layer: int) -> np.ndarray:
-    """nequip's buffer `w3j`: √(2l+1) C of every path in the place of its irreps.
+    """The buffer `w3j` of nequip: √(2l+1) C of every path in the place of its irreps.
 
     Shape (paths, first, second, out); one axis for first and second where only their diagonal is
     filled, and no axis of paths where there is one path.
@@ -275,17 +167,15 @@ def _couplings(config: AllegroConfig, layer: int) -> np.ndarray:
     for index, path in enumerate(paths):
         block = coupling_coefficients(path.first.l, path.second.l, path.out.l)
         starts = (path.first_offset, path.second_offset, path.out_offset)
-        where = (slice(at, at + n) for at, n in zip(starts, block.shape, strict=True))
-        couplings[(index, *where)] = block
+        i, j, k = (slice(at, at + n) for at, n in zip(starts, block.shape, strict=True))
+        couplings[index, i, j, k] = block
     _, first, second, _ = np.nonzero(couplings)
     if couplings.shape[1] == couplings.shape[2] and np.array_equal(first, second):
         couplings = np.einsum("piik->pik", couplings)
     return couplings[0] if len(paths) == 1 else couplings
 
 
-def _scale_state(
-    config: AllegroConfig, params: Params, references: np.ndarray | None
-) -> StateDict:
+def _scale_state(config: AllegroConfig, params: Params, references: np.ndarray | None) -> StateDict:
     prefix = "per_type_energy_scale_shift."
     scales = params.get("energy_scales", config.per_type_energy_scales)
     shifts = params.get("energy_shifts", config.per_type_energy_shifts)

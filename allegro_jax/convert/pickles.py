@@ -7,19 +7,30 @@ refused, since their only use would be to run code.
 """
 
 import pickletools
+import re
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-_LIBRARIES = ("allegro", "e3nn", "lightning", "lightning_fabric", "nequip", "numpy", "omegaconf")
-_MODULES = ("torch", "torch._utils", "torch._tensor", "torch.serialization", "pathlib")
-_PACKAGES = ("torch.nn", "torch.optim", "pytorch_lightning", "torchmetrics")
+# Classes of these libraries may be mentioned, functions may not: some run what they are given.
+_LIBRARIES = (
+    *("allegro", "e3nn", "lightning", "lightning_fabric", "nequip", "omegaconf", "pathlib"),
+    *("pytorch_lightning", "torchmetrics", "torch.nn", "torch.optim"),
+)
+_CLASS = re.compile(r"_*[A-Z]\w*|_spherical_harmonics")  # e3nn has this one in small letters
 _NAMES = {
-    "_codecs": ("encode",),
-    "builtins": ("set", "frozenset", "dict", "list", "slice", "complex", "bytearray"),
-    "collections": ("OrderedDict", "defaultdict", "deque", "Counter"),
-    "datetime": ("datetime", "timedelta"),
+    "_codecs": re.compile("encode"),
+    "builtins": re.compile("set|frozenset|dict|list|slice|complex|bytearray"),
+    "collections": re.compile("OrderedDict|defaultdict|deque|Counter"),
+    "datetime": re.compile("datetime|timedelta"),
+    "numpy": re.compile(r"dtype|ndarray|bool_?|u?int\d+|float\d+|complex\d+"),
+    "numpy._core.multiarray": re.compile("scalar|_reconstruct"),
+    "numpy.core.multiarray": re.compile("scalar|_reconstruct"),
+    "torch": re.compile(r"\w+Storage|Size|Tensor|device|bool|u?int\d+|b?float\d+|complex\d+"),
+    "torch._tensor": re.compile("_rebuild_from_type_v2"),
+    "torch._utils": re.compile(r"_rebuild_\w+"),
+    "torch.serialization": re.compile("_get_layout"),
 }
 _ERRORS = (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, struct.error)
 
@@ -93,11 +104,10 @@ class _ForbiddenError(ValueError):
 
 
 _MARK = object()
-_LITERALS = frozenset(
-    ["BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT"]
-    + ["BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"]
-    + ["BINBYTES", "SHORT_BINBYTES", "BINBYTES8"]
-)
+_NUMBERS = ("BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT")
+_TEXTS = ("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8")
+_BYTES = ("BINBYTES", "SHORT_BINBYTES", "BINBYTES8")
+_LITERALS = frozenset((*_NUMBERS, *_TEXTS, *_BYTES))
 _CONSTANTS: dict[str, Callable[[], Any]] = {
     "NONE": lambda: None,
     "NEWTRUE": lambda: True,
@@ -204,6 +214,7 @@ class _Machine:
 
     def op_global(self, argument: str) -> None:
         module, attribute = argument.split(" ", 1)
+        module = "builtins" if module == "__builtin__" else module  # as protocol 2 calls it
         self.stack.append(_checked(Name(module, attribute)))
 
     def op_stack_global(self, _: None) -> None:
@@ -233,13 +244,9 @@ class _Machine:
 def _checked(name: Name) -> Name:
     """Returns the name if a checkpoint may refer to it."""
     module, attribute = name
-    known = (
-        module.split(".")[0] in _LIBRARIES
-        or module in _MODULES
-        or any(module == package or module.startswith(package + ".") for package in _PACKAGES)
-        or attribute in _NAMES.get(module, ())
-    )
-    if known and attribute.isidentifier():
+    parents = (".".join(module.split(".")[:depth]) for depth in (1, 2))
+    pattern = _CLASS if any(parent in _LIBRARIES for parent in parents) else _NAMES.get(module)
+    if pattern is not None and pattern.fullmatch(attribute):
         return name
     raise _ForbiddenError(
         f"The file refers to {name}, which has no place among weights and settings. It may be "

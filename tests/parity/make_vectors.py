@@ -15,6 +15,9 @@ and, to prove that an exported model goes home (`python -m experiments.convert F
 
 which loads `home.npz` strictly into PyTorch and evaluates it on the structures of the vector.
 
+`real_package.nequip.zip` is `nequip-package build real_best.ckpt` with the same versions, without
+its Python sources and whatever else the eager model does not use.
+
 Keys of a vector: `config_json` (arguments of `AllegroModel`), `sd/<state-dict key>`,
 `in/{pos,types,edge_index,cell,edge_cell_shift,batch,num_atoms,pbc}` and
 `out/{energy,atomic_energy,forces,stress}`; cells and stresses have one row for each structure.

@@ -1,14 +1,14 @@
 """Vectors made by the authors' PyTorch code (nequip 0.19.1, nequip-allegro 0.8.3)."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from allegro_jax.convert import load_nequip_npz
-from experiments.parity import FOLDER, deviations
+from experiments.parity import FOLDER, deviations, parity_table
 
-CHECKPOINT = FOLDER / "real_best.ckpt"
 EXPECTED = FOLDER / "real_expected.npz"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.npz") if path != EXPECTED)
 SLOW = {"lmax3_3layers_parity"}
@@ -43,6 +43,15 @@ def test_the_float32_model_of_nequip_is_reproduced_to_1e_5():
 
 def test_the_vectors_the_project_promises_are_all_here():
     assert set(NAMES) >= PROMISED
+
+
+def test_the_table_has_a_row_for_every_vector_of_a_folder(tmp_path):
+    with pytest.raises(ValueError, match="no vectors"):
+        list(parity_table(tmp_path))
+    shutil.copy(FOLDER / "opt_l0.npz", tmp_path)
+    ((name, row),) = parity_table(tmp_path)
+    assert name == "opt_l0"
+    assert max(row[:3]) < 1e-10
 
 
 def changed_vector(folder: Path, change) -> Path:

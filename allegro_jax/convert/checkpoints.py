@@ -16,6 +16,8 @@ _MODEL = "model.sole_model."
 _EMA = "ema.ema_weight_"
 _BUILDERS = ("allegro.model.AllegroModel", "allegro.model.allegro_models.AllegroModel")
 _MODIFY = ("nequip.model.modify", "nequip.model.modify_utils.modify")
+# What settings of an unexpected kind may lead to, besides a ValueError.
+_SURPRISES = (LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 # Modifiers that choose kernels or outputs, and leave the weights and the energy as they are.
 _HARMLESS_MODIFIERS = (
     "enable_TritonContracter",
@@ -43,36 +45,42 @@ def load_nequip(path: str | Path) -> tuple[AllegroConfig, dict[str, Any]]:
             place in it, or holds a model with options this library does not have; the message
             says which.
     """
-    if Path(path).suffix == ".npz":
-        return load_nequip_npz(path)
-    with TorchArchive(path) as archive:
-        if "model/eager_model.pkl" in archive:
-            arguments, state = _read_package(archive)
-        elif "data.pkl" in archive:
-            arguments, state = _read_checkpoint(archive)
-        else:
-            raise ValueError(f"{path} is a zip archive, but no checkpoint or package of nequip.")
     try:
+        if Path(path).suffix == ".npz":
+            return load_nequip_npz(path)
+        with TorchArchive(path) as archive:
+            arguments, state = _read(archive)
         config = config_from_nequip(arguments, state)
         return config, params_from_state_dict(state, config)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except KeyError as error:
+        raise ValueError(f"{path} cannot be imported: it lacks {error}.") from error
+    except (ValueError, *_SURPRISES) as error:
         raise ValueError(f"{path} cannot be imported: {error}") from error
+
+
+def _read(archive: TorchArchive) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Arguments of the model and its state dict."""
+    if "model/eager_model.pkl" in archive:
+        return _read_package(archive)
+    if "data.pkl" in archive:
+        return _read_checkpoint(archive)
+    raise ValueError("it is a zip archive, but no checkpoint or package of nequip.")
 
 
 def _read_checkpoint(archive: TorchArchive) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Arguments of the model and its weights, averaged ones if there are any."""
     checkpoint = archive.unpickle("data.pkl")
-    settings = _entry(checkpoint, "hyper_parameters", archive)
+    settings = _entry(checkpoint, "hyper_parameters")
     if "schedulefree_optimizer_state_dict" in checkpoint:
         raise ValueError(
-            f"{archive.path} was trained with a schedule-free optimiser, whose checkpoints hold "
+            "it was trained with a schedule-free optimiser, whose checkpoints hold "
             "the final weights only after a step of the optimiser. Make a package of it with "
             "nequip-package and import that."
         )
-    arguments = _model_arguments(_entry(settings, "model", archive), archive)
-    tensors = _entry(checkpoint, "state_dict", archive)
+    arguments = _model_arguments(_entry(settings, "model"))
+    tensors = _entry(checkpoint, "state_dict")
     models = {key.split(".")[1] for key in tensors if key.startswith("model.")}
-    _check_single_model(models, archive)
+    _check_single_model(models)
     state = {
         key.removeprefix(_MODEL): archive.array(tensor)
         for key, tensor in tensors.items()
@@ -96,14 +104,12 @@ def _averaged(
         return state
     extra = tensors.get("ema._extra_state")
     if not isinstance(extra, dict) or extra.get("is_holding_ema_weights") is not True:
-        raise ValueError(f"{archive.path} does not say which of its weights are the averages.")
+        raise ValueError("it does not say which of its weights are the averages.")
     names = [key for key in state if is_parameter(key, arguments)]
     averages = [archive.array(tensors[f"{_EMA}{k}"]) for k in range(count)]
     shapes = [state[name].shape for name in names]
     if [average.shape for average in averages] != shapes:
-        raise ValueError(
-            f"{archive.path}: the averaged weights do not match the model's parameters {names}."
-        )
+        raise ValueError(f"the averaged weights do not match the model's parameters {names}.")
     return {**state, **dict(zip(names, averages, strict=True))}
 
 
@@ -114,15 +120,12 @@ def _read_package(archive: TorchArchive) -> tuple[dict[str, Any], dict[str, np.n
     try:
         settings = yaml.safe_load(archive.read("model/config.yaml"))
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ValueError(f"{archive.path}: the config of the package is damaged.") from error
-    training = _entry(settings, "training_module", archive)
-    arguments = _model_arguments(_entry(training, "model", archive), archive)
+        raise ValueError("the config of the package is damaged.") from error
+    training = _entry(settings, "training_module")
+    arguments = _model_arguments(_entry(training, "model"))
     modules = _children(archive.unpickle("model/eager_model.pkl"))
-    _check_single_model(set(modules), archive)
-    try:
-        tensors = dict(_state_dict(modules["sole_model"]))
-    except RecursionError as error:
-        raise ValueError(f"{archive.path} holds modules within themselves.") from error
+    _check_single_model(set(modules))
+    tensors = dict(_state_dict(modules["sole_model"]))
     return arguments, {name: archive.array(tensor) for name, tensor in tensors.items()}
 
 
@@ -146,36 +149,36 @@ def _attribute(module: Any, name: str) -> Any:
     return state.get(name) if isinstance(state, dict) else None
 
 
-def _entry(settings: Any, key: str, archive: TorchArchive) -> dict[str, Any]:
+def _entry(settings: Any, key: str) -> dict[str, Any]:
     value = settings.get(key) if isinstance(settings, dict) else None
     if not isinstance(value, dict):
-        raise ValueError(f"{archive.path} has no {key!r}: it is not a file of nequip 0.7 or newer.")
+        raise ValueError(f"it has no {key!r}, as files of nequip 0.7 and newer do.")
     return value
 
 
-def _check_single_model(names: set[str], archive: TorchArchive) -> None:
+def _check_single_model(names: set[str]) -> None:
     if names != {"sole_model"}:
         raise ValueError(
-            f"Expected one model in {archive.path}; it has {sorted(names)}. Import of several "
-            "models from one file is not supported."
+            f"expected one model, but it has {sorted(names)}; several models in one file are not "
+            "supported."
         )
 
 
-def _model_arguments(settings: Mapping[str, Any], archive: TorchArchive) -> dict[str, Any]:
+def _model_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments of nequip's `AllegroModel`, with modifiers of the weights resolved."""
     target = settings.get("_target_")
     if target in _MODIFY:
-        return _modified(settings, archive)
+        return _modified(settings)
     if target not in _BUILDERS:
         raise ValueError(
-            f"{archive.path} holds a model made by {target!r}; only {_BUILDERS[0]!r} can be "
-            "imported. A model fine-tuned from a package or checkpoint lacks its own settings."
+            f"its model is made by {target!r}, and only {_BUILDERS[0]!r} is supported. A model "
+            "fine-tuned from a package or checkpoint does not hold its own settings."
         )
     return dict(settings)
 
 
-def _modified(settings: Mapping[str, Any], archive: TorchArchive) -> dict[str, Any]:
-    arguments = _model_arguments(_entry(settings, "model", archive), archive)
+def _modified(settings: Mapping[str, Any]) -> dict[str, Any]:
+    arguments = _model_arguments(_entry(settings, "model"))
     for modifier in settings.get("modifiers", ()):
         name = modifier.get("modifier")
         if name == "modify_PerTypeScaleShift":  # the state dict has the values
@@ -183,5 +186,5 @@ def _modified(settings: Mapping[str, Any], archive: TorchArchive) -> dict[str, A
                 trainable = modifier.get(f"{kind}_trainable", False)
                 arguments[f"per_type_energy_{kind}_trainable"] = trainable
         elif name not in _HARMLESS_MODIFIERS:
-            raise ValueError(f"{archive.path} uses the model modifier {name!r}: not supported.")
+            raise ValueError(f"it uses the model modifier {name!r}, which is not supported.")
     return arguments

@@ -96,7 +96,7 @@ def read_pickle(content: bytes) -> Any:
     except _ForbiddenError:
         raise
     except _ERRORS as error:
-        raise ValueError(f"The pickle is damaged or of an unknown kind: {error}.") from error
+        raise ValueError(f"its pickle is damaged or of an unknown kind: {error}.") from error
 
 
 class _ForbiddenError(ValueError):
@@ -225,7 +225,7 @@ class _Machine:
     def op_binpersid(self, _: None) -> None:
         kind, storage, key, *_ = self.stack.pop()
         if kind != "storage" or not isinstance(storage, Name) or not isinstance(key, str | int):
-            raise ValueError(f"it refers to something outside of it that is no storage: {kind!r}")
+            raise ValueError("it refers to something outside of it that is no storage")
         self.stack.append(Storage(storage.attribute, str(key)))
 
     def op_reduce(self, _: None) -> None:
@@ -249,8 +249,8 @@ def _checked(name: Name) -> Name:
     if pattern is not None and pattern.fullmatch(attribute):
         return name
     raise _ForbiddenError(
-        f"The file refers to {name}, which has no place among weights and settings. It may be "
-        "made to run code; it was refused and nothing in it was executed."
+        f"it refers to {name}, which has no place among weights and settings and may be meant to "
+        "run code. The file was refused and nothing in it was executed."
     )
 
 

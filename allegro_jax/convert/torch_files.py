@@ -5,6 +5,7 @@ Both are zip files of one pickle and many storages, uncompressed. The pickle is 
 """
 
 import math
+import struct
 import zipfile
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,8 @@ _DTYPES = {
     "ByteStorage": "<u1",
     "BoolStorage": "|b1",
 }
+# What zipfile raises for damaged, encrypted and otherwise unreadable archives.
+_BAD_ZIP = (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, struct.error)
 
 
 class TorchArchive:
@@ -40,20 +43,19 @@ class TorchArchive:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not self.path.is_file():
-            raise ValueError(f"There is no file {self.path}.")
+            raise ValueError(f"there is no file {self.path}.")
         try:
             self._zip = zipfile.ZipFile(self.path)
-        except zipfile.BadZipFile as error:
+        except _BAD_ZIP as error:
             raise ValueError(
-                f"{self.path} is no zip archive: it is damaged, or no checkpoint of torch 1.6 or "
-                "newer (nequip 0.7 or newer)."
+                "it is no zip archive, but damaged or no file of nequip 0.7 or newer."
             ) from error
         self._entries = {info.filename.partition("/")[2]: info for info in self._zip.infolist()}
         if any(info.compress_type != zipfile.ZIP_STORED for info in self._entries.values()):
             self._zip.close()
-            raise ValueError(f"{self.path} is compressed, which torch's own archives never are.")
+            raise ValueError("it is compressed, which archives made by torch never are.")
         if "byteorder" in self and self.read("byteorder") != b"little":
-            raise ValueError(f"{self.path} was written by a big-endian machine: not supported.")
+            raise ValueError("it was written by a big-endian machine, which is not supported.")
 
     def __enter__(self) -> Self:
         return self
@@ -76,18 +78,15 @@ class TorchArchive:
             ValueError: no such entry, or a damaged one.
         """
         if entry not in self._entries:
-            raise ValueError(f"{self.path} lacks the entry {entry!r}: it is incomplete.")
+            raise ValueError(f"it is incomplete: there is no entry {entry!r}.")
         try:
             return self._zip.read(self._entries[entry])
-        except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-            raise ValueError(f"{self.path} is damaged at {entry!r}: {error}.") from error
+        except _BAD_ZIP as error:
+            raise ValueError(f"it is damaged at {entry!r}: {error}.") from error
 
     def unpickle(self, entry: str) -> Any:
         """The pickle in an entry, as plain data; see `read_pickle`."""
-        try:
-            return read_pickle(self.read(entry))
-        except ValueError as error:
-            raise ValueError(f"{self.path}: {error}") from error
+        return read_pickle(self.read(entry))
 
     def array(self, tensor: Tensor) -> np.ndarray:
         """The numbers of a tensor.
@@ -104,7 +103,7 @@ class TorchArchive:
             return np.zeros(tensor.shape, values.dtype)
         if count > len(values) or last >= len(values):
             raise ValueError(
-                f"{self.path}: a tensor of shape {tensor.shape} does not fit the {len(values)} "
+                f"it is damaged: a tensor of shape {tensor.shape} does not fit the {len(values)} "
                 f"numbers of its storage {tensor.storage.key!r}."
             )
         strides = [stride * values.itemsize for stride in tensor.strides]
@@ -113,10 +112,10 @@ class TorchArchive:
 
     def _storage(self, storage: Storage) -> tuple[bytes, np.dtype]:
         if storage.kind not in _DTYPES:
-            raise ValueError(f"{self.path} holds numbers of the unsupported type {storage.kind}.")
+            raise ValueError(f"it holds numbers of the unsupported type {storage.kind}.")
         in_package = f".data/{storage.key}.storage"
         content = self.read(in_package if in_package in self else f"data/{storage.key}")
         dtype = np.dtype(_DTYPES[storage.kind])
         if len(content) % dtype.itemsize:
-            raise ValueError(f"{self.path} is damaged: storage {storage.key!r} is cut off.")
+            raise ValueError(f"it is damaged: storage {storage.key!r} is cut off.")
         return content, dtype

@@ -231,6 +231,40 @@ class Potential:
         """
         return cls(*read_potential(folder))
 
+    @classmethod
+    def from_nequip(cls, path: str | Path) -> Self:
+        """Imports a model that nequip trained, without torch and without running code of the file.
+
+        Args:
+            path: Lightning checkpoint (`.ckpt`; averaged weights if it has them), package
+                (`.nequip.zip`), or dump of a state dict (`.npz`).
+
+        Raises:
+            ValueError: a damaged or foreign file, or a model that cannot be imported; the message
+                names what stands in the way.
+        """
+        from allegro_jax.convert import load_nequip  # here: few programs need it
+
+        return cls(*load_nequip(path))
+
+    def save_nequip(self, path: str | Path) -> None:
+        """Writes arguments and state dict of nequip's `AllegroModel` into an npz file.
+
+        The reference energies go into the shifts. See `allegro_jax.convert.nequip_export` for how
+        to read the file in PyTorch.
+
+        Raises:
+            ValueError: nequip has no such model; the message names the option.
+        """
+        from allegro_jax.convert import save_nequip_npz  # here: few programs need it
+
+        if not isinstance(self.config, AllegroConfig):
+            raise ValueError(
+                "nequip's current release reads AllegroConfig models alone; "
+                f"this potential is a {type(self.config).__name__}"
+            )
+        save_nequip_npz(path, self.config, self.params, self.atomic_energies)
+
     def _evaluate(self, structures: list[Structure], capacity: Capacity | None) -> list[Result]:
         for index, structure in enumerate(structures):
             self.check_elements(structure, index)

@@ -1,23 +1,15 @@
 """Weights of nequip-allegro models (0.5 to 0.8) without torch."""
 
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from allegro_jax.configs import (
-    ZBL,
-    AllegroConfig,
-    MLPConfig,
-    MLPReadout,
-    PerType,
-    Precision,
-    SplineBasis,
-)
-
-StateDict = Mapping[str, np.ndarray]
+from allegro_jax.configs import AllegroConfig
+from allegro_jax.convert.nequip_config import StateDict, config_from_nequip, without_prefix
 
 # Constants of the architecture, which the config gives already.
 _BUFFERS = ("_empty", ".w3j", "._rmax_recip", ".spline.lower", ".spline.upper", "._rtoi")
@@ -35,59 +27,18 @@ def load_nequip_npz(path: str | Path) -> tuple[AllegroConfig, dict[str, Any]]:
     Raises:
         ValueError: the file is not such a dump, or holds a model this library does not have.
     """
-    with np.load(path, allow_pickle=False) as archive:
-        if "config_json" not in archive.files:
-            raise ValueError(f"{path} has no entry 'config_json': it is no dump of a nequip model.")
-        arguments = json.loads(str(archive["config_json"]))
-        prefix = "sd/"
-        state = {k.removeprefix(prefix): archive[k] for k in archive.files if k.startswith(prefix)}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is no npz file of plain arrays: {error}.") from error
+    if "config_json" not in arrays:
+        raise ValueError(f"{path} has no entry 'config_json': it is no dump of a nequip model.")
+    arguments = json.loads(str(arrays["config_json"]))
+    prefix = "sd/"
+    state = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
     config = config_from_nequip(arguments, state)
     return config, params_from_state_dict(state, config)
-
-
-def config_from_nequip(arguments: Mapping[str, Any], state: StateDict) -> AllegroConfig:
-    """Translates the arguments of nequip's `AllegroModel`; absent ones take nequip's defaults.
-
-    Scales and shifts come from the state dict, which holds the trained values.
-
-    Args:
-        arguments: keyword arguments of the model builder.
-        state: state dict, keys with or without the prefix `model.func.`.
-    """
-    names = tuple(arguments["type_names"])
-    embedding = arguments.get("radial_chemical_embed", {})
-    is_spline = embedding.get("_target_", "").endswith("TwoBodySplineScalarEmbed")
-    width = arguments.get("num_scalar_features", 64)
-    readout = _mlp(arguments, "readout_mlp", 32)
-    dtype = arguments.get("model_dtype", "float32")
-    state = _without_prefix(state)
-    scaling = "per_type_energy_scale_shift."
-    return AllegroConfig(
-        type_names=names,
-        cutoff=float(arguments["r_max"]),
-        l_max=arguments.get("l_max", 1),
-        parity=arguments.get("parity", True),
-        num_layers=arguments.get("num_layers", 2),
-        num_scalar_features=width,
-        num_tensor_features=arguments.get("num_tensor_features", 16),
-        radial_chemical_embed_dim=arguments.get("radial_chemical_embed_dim"),
-        num_bessels=embedding.get("num_bessels", 8),
-        bessel_trainable=embedding.get("bessel_trainable", False),
-        polynomial_cutoff_p=float(embedding.get("polynomial_cutoff_p", 6)),
-        splines=_splines(embedding) if is_spline else None,
-        per_edge_type_cutoff=_edge_cutoffs(arguments, names),
-        scalar_embed_mlp=_mlp(arguments, "scalar_embed_mlp", 64),
-        allegro_mlp=_mlp(arguments, "allegro_mlp", 64),
-        readout=MLPReadout((readout.width,) * readout.depth, readout.nonlinearity),
-        avg_num_neighbors=_per_type(arguments["avg_num_neighbors"], names),
-        per_type_energy_scales=_buffer(state.get(scaling + "scales")),
-        per_type_energy_shifts=_buffer(state.get(scaling + "shifts")),
-        forward_normalize=arguments.get("forward_normalize", True),
-        tp_path_channel_coupling=arguments.get("tp_path_channel_coupling", True),
-        weight_individual_irreps=arguments.get("weight_individual_irreps", True),
-        pair_potential=_zbl(arguments.get("pair_potential")),
-        precision=Precision(geometry="float64", network=dtype, energy="float64"),
-    )
 
 
 def params_from_state_dict(state: StateDict, config: AllegroConfig) -> dict[str, Any]:
@@ -100,7 +51,7 @@ def params_from_state_dict(state: StateDict, config: AllegroConfig) -> dict[str,
     Raises:
         ValueError: an array is missing, has the wrong number of elements, or is left over.
     """
-    rest = _Reader(_without_prefix(state))
+    rest = _Reader(without_prefix(state))
     channels = config.num_tensor_features
     params: dict[str, Any] = {
         "two_body": _two_body(rest, config),
@@ -117,9 +68,28 @@ def params_from_state_dict(state: StateDict, config: AllegroConfig) -> dict[str,
         weights = rest.take(f"allegro.tps.{layer}.weights")
         shape = (channels, -1) if config.tp_path_channel_coupling else (1, -1)
         params[f"tensor_product_{layer}"] = weights.reshape(shape).T
+    for kind in ("scales", "shifts"):
+        if getattr(config, f"trainable_{kind}"):
+            values = rest.take(f"per_type_energy_scale_shift.{kind}").reshape(-1)
+            params[f"energy_{kind}"] = np.broadcast_to(values, len(config.type_names))
     rest.drop("per_type_energy_scale_shift.", "pair_potential.")
     rest.finish()
     return params
+
+
+def is_parameter(key: str, arguments: Mapping[str, Any]) -> bool:
+    """Whether an array of a state dict is a parameter of the torch model, and not a buffer.
+
+    Args:
+        key: name in the state dict.
+        arguments: keyword arguments of the model builder.
+    """
+    if key.endswith("bessel_weights"):
+        return bool(arguments["radial_chemical_embed"].get("bessel_trainable", False))
+    if "per_type_energy_scale_shift." in key:
+        kind = key.rpartition(".")[2]
+        return bool(arguments.get(f"per_type_energy_{kind}_trainable", False))
+    return "pair_potential." not in key and not key.endswith(_BUFFERS)
 
 
 def _two_body(rest: "_Reader", config: AllegroConfig) -> dict[str, Any]:
@@ -181,57 +151,3 @@ class _Reader:
         left = sorted(key for key in self._state if not key.endswith(_BUFFERS))
         if left:
             raise ValueError(f"The state dict has arrays this library does not know: {left}.")
-
-
-def _without_prefix(state: StateDict) -> StateDict:
-    return {key.rpartition("model.func.")[2]: value for key, value in state.items()}
-
-
-def _mlp(arguments: Mapping[str, Any], name: str, width: int) -> MLPConfig:
-    return MLPConfig(
-        depth=arguments.get(f"{name}_hidden_layers_depth", 1),
-        width=arguments.get(f"{name}_hidden_layers_width", width),
-        nonlinearity=arguments.get(f"{name}_nonlinearity", "silu"),
-    )
-
-
-def _splines(embedding: Mapping[str, Any]) -> SplineBasis:
-    return SplineBasis(embedding.get("num_splines", 16), embedding.get("spline_span", 12))
-
-
-def _per_type(value: Any, names: tuple[str, ...]) -> PerType:
-    return tuple(value[name] for name in names) if isinstance(value, Mapping) else value
-
-
-def _buffer(array: np.ndarray | None) -> PerType | None:
-    if array is None or array.size == 0:
-        return None
-    values = tuple(float(value) for value in array.reshape(-1))
-    return values[0] if len(values) == 1 else values
-
-
-def _zbl(pair_potential: Mapping[str, Any] | None) -> ZBL | None:
-    if pair_potential is None:
-        return None
-    if not pair_potential.get("_target_", "").endswith("ZBL"):
-        raise ValueError(f"Expected a ZBL pair potential or none; got {pair_potential}.")
-    if pair_potential.get("units", "metal") != "metal":
-        raise ValueError(
-            f"Expected a ZBL in 'metal' units (eV, Å); got {pair_potential['units']!r}."
-        )
-    return ZBL(float(pair_potential.get("polynomial_cutoff_p", 6)))
-
-
-def _edge_cutoffs(
-    arguments: Mapping[str, Any], names: tuple[str, ...]
-) -> tuple[tuple[float, ...], ...] | None:
-    """The full table [centre][neighbour]; entries that are not given are `r_max`."""
-    given = arguments.get("per_edge_type_cutoff")
-    if given is None:
-        return None
-    r_max = float(arguments["r_max"])
-    rows = (given.get(centre, r_max) for centre in names)
-    return tuple(
-        tuple(float(row.get(name, r_max) if isinstance(row, Mapping) else row) for name in names)
-        for row in rows
-    )

@@ -1,4 +1,7 @@
-"""Trains the small potentials of this folder: `python -m tests.physics.potentials.make NAME SECONDS`."""
+"""Trains the small potentials of this folder.
+
+python -m tests.physics.potentials.make NAME SECONDS
+"""
 
 import sys
 from pathlib import Path

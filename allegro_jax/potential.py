@@ -12,7 +12,7 @@ import jraph
 import numpy as np
 from jaxtyping import Float
 
-from allegro_jax.configs import ModelConfig
+from allegro_jax.configs import AllegroConfig, ModelConfig
 from allegro_jax.datasets.dataset import Dataset, Structure
 from allegro_jax.graphs import Capacity, GraphDataset, batch, capacity_for, rounded_capacity
 from allegro_jax.models.build import build_model

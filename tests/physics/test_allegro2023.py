@@ -15,14 +15,16 @@ from allegro_jax.graphs import Capacity, batch_structures
 from allegro_jax.models.build import build_model
 from allegro_jax.potential import Potential, initial_params, predict
 
-from .conftest import READOUTS, evaluate
+from .conftest import MODELS, evaluate
+
+READOUTS = {name: options["readout"] for name, options in MODELS.items()}
 
 CUTOFF = 3.5
 STEP = 1e-4
 
 
 @functools.cache
-def make_potential(name="mlp", **options):
+def make_potential(name="allegro", **options):
     """Random weights; energies of the order of eV."""
     defaults = {
         "type_names": ("H", "C", "O", "Na", "Cl"),

@@ -1,7 +1,4 @@
-"""Trains the small potentials of this folder.
-
-python -m tests.physics.potentials.make NAME SECONDS
-"""
+"""Trains a small potential of this folder: `-m tests.physics.potentials.make NAME SECONDS`."""
 
 import sys
 from pathlib import Path

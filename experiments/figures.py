@@ -6,7 +6,6 @@ import io
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
-import numpy as np
 
 from samo_cobra.plots import COLOURS, plot_convergence, plot_fronts
 
@@ -73,14 +72,10 @@ def convergence(result: SearchResult) -> bytes:
 
 
 def _plain_ticks(axis: Axis) -> None:
-    """Writes 60, 100, 200 in place of powers of ten on an axis of about one decade."""
+    """Writes 70, 100, 150 in place of powers of ten on an axis of about one decade."""
+    axis.set_major_locator(mpl.ticker.LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
     axis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
-    axis.set_minor_formatter(mpl.ticker.FuncFormatter(_minor_label))
-
-
-def _minor_label(value: float, _: int) -> str:
-    leading = value / 10 ** np.floor(np.log10(value))
-    return f"{value:g}" if round(leading) in (2, 3, 5, 7) else ""
+    axis.set_minor_formatter(mpl.ticker.NullFormatter())
 
 
 def _png(figure: Figure) -> bytes:

@@ -9,13 +9,17 @@ of a model, structures, and what nequip-allegro says about them.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from absl import app, flags
+
+if TYPE_CHECKING:
+    from allegro_jax.potential import Potential
 
 FOLDER = Path(__file__).parent.parent / "tests" / "parity"
 _FOLDER = flags.DEFINE_string("folder", str(FOLDER), "Folder of the vectors.")
@@ -42,26 +46,24 @@ def parity_table(folder: str | Path = FOLDER) -> Iterator[tuple[str, Deviations]
     vectors = [path for path in sorted(folder.glob("*.npz")) if path.name not in answers]
     if not vectors:
         raise ValueError(f"there are no vectors (*.npz) in {folder}")
-    for path in vectors:
-        yield path.stem, deviations(path, path)
-    for model, expected in _CHECKPOINTS.items():
-        if (folder / model).is_file():
-            yield model, deviations(folder / model, folder / expected)
-
-
-def deviations(model: Path, expected: Path) -> Deviations:
-    """Compares a model with what PyTorch said about some structures.
-
-    Args:
-        model: File that `Potential.from_nequip` reads.
-        expected: Vector with structures and results; neighbours come from our own lists.
-
-    Raises:
-        ValueError: If the model cannot be imported.
-    """
     from allegro_jax.potential import Potential  # `--help` answers at once
 
-    potential = Potential.from_nequip(model)
+    for path in vectors:
+        yield path.stem, deviations(Potential.from_nequip(path), path)
+    for path in sorted((folder / "allegro2023").glob("*.npz")):
+        yield path.stem, deviations(_model_of_2023(path), path)
+    for model, expected in _CHECKPOINTS.items():
+        if (folder / model).is_file():
+            yield model, deviations(Potential.from_nequip(folder / model), folder / expected)
+
+
+def deviations(potential: Potential, expected: Path) -> Deviations:
+    """Compares a potential with what PyTorch said about some structures.
+
+    Args:
+        potential: What is compared.
+        expected: Vector with structures and results; neighbours come from our own lists.
+    """
     with np.load(expected) as file:
         vector = {key.removeprefix("in/").removeprefix("out/"): file[key] for key in file.files}
     results = potential(_structures(vector, potential.config.type_names))
@@ -74,6 +76,17 @@ def deviations(model: Path, expected: Path) -> Deviations:
         ours["stress"] = np.stack([_array(result.stress) for result in results])
     found = [_relative(ours[key], vector[key]) for key in ours]
     return Deviations(*found, *[None] * (4 - len(found)))
+
+
+def _model_of_2023(path: Path) -> Potential:
+    """A vector of the architecture of 2023, whose files do not name the types, in float64."""
+    from allegro_jax.configs import Precision
+    from allegro_jax.convert import load_nequip2023_npz
+    from allegro_jax.potential import Potential
+
+    config, params = load_nequip2023_npz(path, ("H", "C", "O"))
+    double = Precision("float64", "float64", "float64")
+    return Potential(dataclasses.replace(config, precision=double), params)
 
 
 def _structures(vector: dict[str, np.ndarray], type_names: tuple[str, ...]) -> list:

@@ -17,7 +17,7 @@ from allegro_jax.configs import AllegroConfig
 from allegro_jax.datasets.dataset import Structure
 from allegro_jax.graphs import Capacity, SkinList, batch, grown_capacity, prune
 from allegro_jax.graphs.neighbors import COINCIDENT
-from allegro_jax.models.allegro import Allegro
+from allegro_jax.models.build import build_model
 from allegro_jax.models.energy import Params, Predictions, edge_vectors, precision_scope, predict
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class _Bound(NamedTuple):
 @functools.lru_cache
 def compiled_step(config: AllegroConfig) -> Callable[..., tuple[Predictions, Array, Array]]:
     """The compiled function of a step, one for all calculators of equal configs."""
-    model = Allegro(config)
+    model = build_model(config)
 
     @functools.partial(jax.jit, static_argnames="capacity")
     def step(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from allegro_jax.convert import load_nequip_npz
+from allegro_jax.potential import Potential
 from experiments.parity import FOLDER, deviations, parity_table
 
 EXPECTED = FOLDER / "real_expected.npz"
@@ -26,7 +27,8 @@ PROMISED = {
 
 
 def reproduce(name: str):
-    return deviations(FOLDER / f"{name}.npz", FOLDER / f"{name}.npz")
+    path = FOLDER / f"{name}.npz"
+    return deviations(Potential.from_nequip(path), path)
 
 
 @pytest.mark.parametrize("name", DOUBLE)

@@ -8,7 +8,7 @@ from ase import Atoms
 
 from allegro_jax.datasets.dataset import Structure
 from allegro_jax.graphs import Capacity, batch_structures
-from allegro_jax.models.allegro import Allegro
+from allegro_jax.models.build import build_model
 from allegro_jax.potential import predict
 
 from .conftest import evaluate, make_potential
@@ -28,7 +28,7 @@ def force_loss(potential, graph):
     """A loss on forces and energies, whose gradient takes second derivatives of the model."""
 
     def loss(params):
-        result = predict(Allegro(potential.config), params, graph)
+        result = predict(build_model(potential.config), params, graph)
         return jnp.sum(result.forces**2) + jnp.sum(result.energy**2)
 
     return loss

@@ -11,5 +11,5 @@ from .measurements import float32_errors
 def test_float32_agrees_with_float64(name, ethanol: Atoms, crystal: Atoms):
     errors = float32_errors(MODELS[name], [ethanol, crystal])
     assert 0 < errors["energy_eV_per_atom"] < 1e-5
-    assert 0 < errors["forces_relative"] < 1e-5
+    assert 0 < errors["forces_relative"] < 3e-5
     assert 0 < errors["stress_relative"] < 3e-5

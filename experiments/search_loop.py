@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import optuna
@@ -44,7 +43,6 @@ def search(config: ConfigDict, workdir: Path) -> SearchResult | None:
         ValueError: If a setting, the data or the work directory does not fit.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    logging.getLogger("jax").setLevel(logging.WARNING)
     splits = load_splits(config.data)
     check(config, splits)
     claim_workdir(workdir, config)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from ml_collections import ConfigDict
@@ -28,7 +27,6 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> TrainingResult:
         ValueError: If a setting, the data or the work directory does not fit.
         FloatingPointError: If the training diverges.
     """
-    logging.getLogger("jax").setLevel(logging.WARNING)
     splits = load_splits(config.data)
     model = model_config(config.variant, config.params, config.model, splits.train)
     training = training_config(config.params, config.training, config.seed)

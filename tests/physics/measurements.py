@@ -147,7 +147,7 @@ def main() -> None:
         sys.stdout.write(json.dumps({"measurement": measurement, **values}) + "\n")
         sys.stdout.flush()
 
-    for name in ("aspirin", "aspirin-mlp", "aspirin-qdi", "cu"):
+    for name in ("aspirin", "aspirin-mlp", "aspirin-qdi", "aspirin-2023", "cu"):
         atoms, timestep = (copper(3), 2.0) if name == "cu" else (aspirin(), 0.5)
         for float_type in ("float32", "float64"):
             result = nve(stored(name, float_type), atoms.copy(), timestep, 1.0, 300)

@@ -13,6 +13,7 @@ from .measurements import aspirin, copper, nve, stored, thermalise, thermostat
     "name",
     [
         "aspirin",
+        pytest.param("aspirin-2023", marks=pytest.mark.slow),
         pytest.param("aspirin-mlp", marks=pytest.mark.slow),
         pytest.param("aspirin-qdi", marks=pytest.mark.slow),
     ],

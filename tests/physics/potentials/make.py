@@ -10,6 +10,7 @@ POTENTIALS = {
     "aspirin": ("rmd17-aspirin", 4.0, aj.MLPReadout((16,))),
     "aspirin-mlp": ("rmd17-aspirin", 4.0, aj.StackedMLPReadout((16,), 8, (16, 16))),
     "aspirin-qdi": ("rmd17-aspirin", 4.0, aj.QDIReadout((16,), final_width=8)),
+    "aspirin-2023": ("rmd17-aspirin", 4.0, aj.MLPReadout((16,))),
     "cu": ("cu", 4.2, aj.MLPReadout((16,))),
 }
 SIZE = {
@@ -21,12 +22,22 @@ SIZE = {
     "allegro_mlp": MLPConfig(1, 32),
     "pair_potential": ZBL(),
 }
+SIZE_2023 = {
+    "architecture": "2023",
+    "l_max": 1,
+    "num_layers": 1,
+    "num_tensor_features": 8,
+    "two_body_widths": (16, 16),
+    "latent_widths": (32, 16),
+    "pair_potential": ZBL(),
+}
 
 
 def make(name: str, seconds: float) -> None:
     source, cutoff, readout = POTENTIALS[name]
     data = aj.official_split(aj.load(source), valid=20)
-    config = aj.config_from_data(data.train, cutoff=cutoff, readout=readout, **SIZE)
+    size = SIZE_2023 if name.endswith("2023") else SIZE
+    config = aj.config_from_data(data.train, cutoff=cutoff, readout=readout, **size)
     settings = aj.TrainingConfig(
         max_epochs=10_000,
         time_limit_s=seconds,

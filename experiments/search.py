@@ -2,9 +2,9 @@
 
     python -m experiments.search --config=experiments/configs/demo.py --workdir=runs/demo
 
-Run it again to continue; run it in several terminals (or, with --config.storage=URL, on several
-machines) to share the work. The work directory receives the study's database, a folder per trial,
-and at the end the fronts as picture, table and page.
+Run it again to continue; run it in several terminals (or, with --config.storage=URL and a work
+directory that all see, on several machines) to share the work. The work directory receives the
+study's database, a folder per trial, and at the end the fronts as picture, table and page.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import optuna
@@ -29,6 +30,10 @@ from experiments.trial import error_name, run_trial
 from samo_cobra.optuna import INTERRUPTED
 
 
+class TrialFailedError(Exception):
+    """A trial failed for a reason that is recorded; the search goes on."""
+
+
 def search(config: ConfigDict, workdir: Path) -> SearchResult | None:
     """Runs or continues a search until every variant has its trials, then writes the report.
 
@@ -40,7 +45,8 @@ def search(config: ConfigDict, workdir: Path) -> SearchResult | None:
         What the report shows; None if no trial has finished.
 
     Raises:
-        ValueError: If a setting, the data or the work directory does not fit.
+        ValueError: If a setting, the data, the work directory or the storage does not fit.
+        OSError: If the file system or the storage fails; what is recorded is kept.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     splits = load_splits(config.data)
@@ -51,6 +57,18 @@ def search(config: ConfigDict, workdir: Path) -> SearchResult | None:
     for study in studies.values():
         for line in recover(study, workdir):
             tqdm.write(line)
+    try:
+        _run_trials(studies, config, splits, workdir)
+    except optuna.exceptions.StorageInternalError as error:
+        raise OSError(f"the storage failed: {error}; the same command continues") from error
+    result = write_report(studies, config, splits, workdir)
+    print(summary(result, workdir) if result else "no trial has finished; nothing to report")
+    return result
+
+
+def _run_trials(
+    studies: dict[str, optuna.Study], config: ConfigDict, splits: Splits, workdir: Path
+) -> None:
     with SearchProgress(studies, config.trials, workdir, error_name(splits)) as progress:
         while (study := _next(studies, config.trials)) is not None:
             study.optimize(
@@ -58,12 +76,9 @@ def search(config: ConfigDict, workdir: Path) -> SearchResult | None:
                     trial, study.study_name, config, splits, workdir, progress
                 ),
                 n_trials=1,
-                catch=(Exception,),
+                catch=(TrialFailedError,),
             )
             progress.trial_done(study)
-    result = write_report(studies, config, splits, workdir)
-    print(summary(result, workdir) if result else "no trial has finished; nothing to report")
-    return result
 
 
 def check(config: ConfigDict, splits: Splits) -> None:
@@ -108,12 +123,15 @@ def _objective(
         record = run_trial(
             config, splits, variant, trial.number, params, folder, progress.epoch_done
         )
-    except KeyboardInterrupt:
-        trial.set_user_attr(INTERRUPTED, True)
+    except (KeyboardInterrupt, OSError):
+        # A full disk says nothing about the trial, and would meet the next one alike.
+        with contextlib.suppress(optuna.exceptions.StorageInternalError):
+            trial.set_user_attr(INTERRUPTED, True)
         raise
     except Exception as error:
-        trial.set_user_attr(FAILURE, f"{type(error).__name__}: {error}"[:2000])
-        raise
+        reason = f"{type(error).__name__}: {error}"[:2000]
+        trial.set_user_attr(FAILURE, reason)
+        raise TrialFailedError(reason) from error
     for name, value in {**record.valid, **record.cost, **record.seconds}.items():
         trial.set_user_attr(name, value)
     return record.objectives

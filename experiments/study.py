@@ -21,6 +21,9 @@ from samo_cobra.optuna import INTERRUPTED, SamoCobraSampler
 FAILURE = "failure"
 """User attribute: why a trial failed. A failed trial without it was interrupted."""
 
+SEARCH = "search"
+"""User attribute of a study: what decides what its trials are."""
+
 UNCLAIMED = dt.timedelta(seconds=60)
 """Age at which a running trial without a worker counts as dead."""
 
@@ -43,19 +46,7 @@ def claim_workdir(workdir: Path, config: ConfigDict) -> None:
     definition = _definition(config)
     path = workdir / "search.json"
     if path.exists():
-        found = json.loads(path.read_text())
-        different = sorted(
-            key for key in {*found, *definition} if found.get(key) != definition.get(key)
-        )
-        if different:
-            lines = [
-                f"{key} was {found.get(key)}, is now {definition.get(key)}" for key in different
-            ]
-            raise ValueError(
-                f"{workdir} holds another search: "
-                + "; ".join(lines)
-                + ". Choose another --workdir, or the settings it was started with."
-            )
+        _check_same(json.loads(path.read_text()), definition, f"{workdir} holds")
         return
     if workdir.exists() and any(workdir.iterdir()):
         raise ValueError(
@@ -67,7 +58,11 @@ def claim_workdir(workdir: Path, config: ConfigDict) -> None:
 def open_study(
     storage: optuna.storages.BaseStorage, variant: str, config: ConfigDict
 ) -> optuna.Study:
-    """Opens or creates the study of a variant, driven by SAMO-COBRA."""
+    """Opens or creates the study of a variant, driven by SAMO-COBRA.
+
+    Raises:
+        ValueError: If the storage holds the study of another search under this name.
+    """
     space = spaces.search_space(variant, config.ranges)
     sampler = SamoCobraSampler(space, seed=config.seed, initial_trials=config.initial_trials)
     study = optuna.create_study(
@@ -77,6 +72,9 @@ def open_study(
         directions=["minimize", "minimize"],
         load_if_exists=True,
     )
+    definition = _definition(config)
+    _check_same(study.user_attrs.get(SEARCH, definition), definition, "the storage holds")
+    study.set_user_attr(SEARCH, definition)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.set_metric_names(["validation error", "inference time (s)"])
@@ -191,6 +189,16 @@ def _start_time(pid: int) -> str | None:
         pass
     stat = Path(f"/proc/{pid}/stat")
     return stat.read_text().rsplit(")", 1)[1].split()[19] if stat.exists() else ""
+
+
+def _check_same(found: dict[str, Any], wanted: dict[str, Any], place: str) -> None:
+    keys = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
+    if keys:
+        lines = [f"{key} was {found.get(key)}, is now {wanted.get(key)}" for key in keys]
+        raise ValueError(
+            f"{place} another search: " + "; ".join(lines) + ". Choose another --workdir and "
+            "storage, or the settings it was started with."
+        )
 
 
 def _definition(config: ConfigDict) -> dict[str, Any]:

@@ -4,9 +4,10 @@
 
 which is `python -m experiments.search --config=experiments/configs/demo.py --workdir=runs/demo`.
 
-Small models (l_max 1, 32 scalar and 8 tensor channels) and trainings of seconds: the shape of the
-trade-off is real, the errors are those of very short runs (about 60 to 150 meV/Å at best, where
-950/50 frames trained to the end give below 10).
+Small models (l_max 1, 32 scalar and 8 tensor channels) and 21 trainings of 16 s: the shape of the
+trade-off is real, the errors are those of very short runs. Measured on 2 cores: 10 minutes with the
+installation, best validation force MAE of the variants 83 to 106 meV/Å (published for Allegro
+trained to the end: 7.3, Musaelian et al. 2023).
 """
 
 from ml_collections import ConfigDict

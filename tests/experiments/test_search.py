@@ -144,6 +144,29 @@ def test_ctrl_c_does_not_count_and_the_search_continues(
         assert all(trial.user_attrs[INTERRUPTED] for trial in stopped)
 
 
+def test_a_full_disk_stops_the_search_and_costs_no_trial(
+    config: ConfigDict, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(search_loop, "run_trial", full)
+        with pytest.raises(OSError, match="No space left"):
+            search_loop.search(config, tmp_path / "search")
+    assert all(n_finished(s) == 0 for s in studies(config, tmp_path / "search").values())
+    search_loop.search(config, tmp_path / "search")
+    assert all(n_finished(s) == 2 for s in studies(config, tmp_path / "search").values())
+
+
+def test_a_storage_of_another_search_is_refused(config: ConfigDict, tmp_path: Path) -> None:
+    config.storage = f"sqlite:///{tmp_path}/shared.db"
+    studies(config, tmp_path)
+    config.data.name = "rmd17-aspirin"
+    with pytest.raises(ValueError, match="the storage holds another search: data was"):
+        studies(config, tmp_path)
+
+
 def dead_worker() -> dict[str, object]:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()

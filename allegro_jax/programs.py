@@ -1,7 +1,7 @@
 """Compilation as a resource: programs compiled ahead of time, counted and timed."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import jax
@@ -25,7 +25,7 @@ class Program:
     ) -> None:
         self._jitted = jax.jit(function, donate_argnums=tuple(donate))
         self._graph_argument = graph_argument
-        self._compiled: dict[tuple[int, ...], jax.stages.Compiled] = {}
+        self._compiled: dict[Hashable, jax.stages.Compiled] = {}
         self.compile_s = 0.0
 
     def __call__(self, *arguments: Any) -> Any:
@@ -34,7 +34,7 @@ class Program:
 
     def compiled(self, *arguments: Any) -> jax.stages.Compiled:
         """Returns the compiled function for these arguments, without calling it."""
-        key = _sizes(arguments[self._graph_argument])
+        key = _layout(arguments[self._graph_argument])
         if key not in self._compiled:
             begin = time.monotonic()
             self._compiled[key] = self._jitted.lower(*arguments).compile()
@@ -47,5 +47,7 @@ class Program:
         return len(self._compiled)
 
 
-def _sizes(graph: jraph.GraphsTuple) -> tuple[int, ...]:
-    return graph.n_node.shape[0], graph.senders.shape[0], graph.nodes["positions"].shape[0]
+def _layout(graph: jraph.GraphsTuple) -> Hashable:
+    """Everything that makes one batch need another program than a second one."""
+    leaves, structure = jax.tree.flatten(graph)
+    return structure, tuple(leaf.shape for leaf in leaves)

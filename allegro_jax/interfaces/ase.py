@@ -151,7 +151,7 @@ def compiled_step(config: AllegroConfig) -> Callable[..., tuple[Predictions, Arr
         params: Params, graph: jraph.GraphsTuple, positions: Array, cell: Array, *, capacity: int
     ) -> tuple[Predictions, Array, Array]:
         nodes: dict[str, Any] = {**graph.nodes, "positions": positions}
-        graph = graph._replace(nodes=nodes, globals={"cell": cell})
+        graph = graph._replace(nodes=nodes, globals={**graph.globals, "cell": cell})
         vectors = edge_vectors(graph, positions.dtype)
         pruned = prune(graph, vectors, config.cutoff, capacity)
         return predict(model, params, pruned.graph), pruned.n_edges, pruned.shortest

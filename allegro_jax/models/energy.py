@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 
 from allegro_jax.configs import ModelConfig, Precision
 from allegro_jax.models.base import EdgeEnergyModel
+from allegro_jax.models.blocks import Centred, evaluate_blocks, plan_blocks
 from allegro_jax.models.build import build_model
 
 Params = dict[str, Any]
@@ -88,7 +89,9 @@ def energies(
     return _sum_over_graphs(_atomic_energies(model, params, graph, vectors), graph)
 
 
-def predict(model: EdgeEnergyModel, params: Params, graph: jraph.GraphsTuple) -> Predictions:
+def predict(
+    model: EdgeEnergyModel, params: Params, graph: jraph.GraphsTuple, *, in_blocks: bool = True
+) -> Predictions:
     """Evaluates a model and its derivatives on a padded batch.
 
     The energy is differentiated once, with respect to the edge vectors, g_ij = ∂E/∂r_ij. Then
@@ -99,6 +102,9 @@ def predict(model: EdgeEnergyModel, params: Params, graph: jraph.GraphsTuple) ->
         model: the architecture; static under jit.
         params: its parameters.
         graph: batch in the layout of `allegro_jax.graphs`.
+        in_blocks: let a CPU evaluate a large batch block by block (see `plan_blocks`). The
+            numbers are the same up to rounding, but only False can be differentiated forwards,
+            or backwards more than once.
     """
     graph = jax.tree.map(jnp.asarray, graph)  # numpy batches may be constants of a trace
     vectors = edge_vectors(graph, jnp.dtype(model.config.precision.geometry))
@@ -107,7 +113,11 @@ def predict(model: EdgeEnergyModel, params: Params, graph: jraph.GraphsTuple) ->
         atomic = _atomic_energies(model, params, graph, vectors)
         return atomic.sum(), atomic
 
-    gradients, atomic = jax.grad(total_energy, has_aux=True)(vectors)
+    plan = plan_blocks(model.config, graph) if in_blocks else None
+    if plan is None:
+        gradients, atomic = jax.grad(total_energy, has_aux=True)(vectors)
+    else:
+        atomic, gradients = evaluate_blocks(model, plan, params, vectors, _centred(graph))
     return Predictions(
         energy=_sum_over_graphs(atomic, graph),
         forces=_forces(gradients, graph, atomic.shape[0]),
@@ -126,8 +136,15 @@ def _atomic_energies(
     vectors: Float[Array, "edges 3"],
 ) -> Float[Array, "atoms"]:
     species = graph.nodes["species"]
-    atomic = model.apply({"params": params}, vectors, species, graph.senders, graph.receivers)
+    neighbor_species = species[graph.senders]
+    atomic = model.apply({"params": params}, vectors, species, neighbor_species, graph.receivers)
     return jnp.where(jraph.get_node_padding_mask(graph), jnp.asarray(atomic), 0.0)
+
+
+def _centred(graph: jraph.GraphsTuple) -> Centred:
+    species = graph.nodes["species"]
+    n_atoms = jraph.get_node_padding_mask(graph).sum(dtype=jnp.int32)
+    return Centred(species, graph.receivers, species[graph.senders], n_atoms)
 
 
 def _sum_over_graphs(

@@ -45,7 +45,7 @@ class Allegro(EdgeEnergyModel):
         dtype = jnp.dtype(config.precision.network)
         return MLP(widths, mlp.nonlinearity, config.normalization, dtype, name=name)
 
-    def _edge_scalars(self, edges: Edges) -> Float[Array, "edges features"]:
+    def _edge_scalars(self, edges: Edges) -> list[Float[Array, "edges features"]]:
         """All blocks of the scalar track, [s⁰; s¹; ...; s^L]."""
         config = self.config
         dtype = jnp.dtype(config.precision.network)
@@ -63,10 +63,10 @@ class Allegro(EdgeEnergyModel):
             tensors = self._couple(layer, tensors, environment)
             last = layer == config.num_layers - 1
             latent = self._mlp(num_scalars + (0 if last else self._num_weights), f"latent_{layer}")
-            output = latent(jnp.concatenate([*scalars, tensors[0]], axis=-1))
+            output = latent([*scalars, tensors[0]])
             block, weights = self._split(output)
             scalars.append(block)
-        return jnp.concatenate(scalars, axis=-1)
+        return scalars
 
     def _split(self, output: Float[Array, "edges outputs"]) -> tuple[Array, Array]:
         """Scalars and environment weights (none after the last layer)."""

@@ -44,7 +44,7 @@ class Allegro2023(EdgeEnergyModel):
         scales = self.param("edge_scales", nn.initializers.ones, shape, energies.dtype)
         return energies * scales[edges.types]
 
-    def _edge_scalars(self, edges: Edges) -> Latents:
+    def _edge_scalars(self, edges: Edges) -> list[Latents]:
         """The latent after the last update."""
         config = self.config
         dtype = jnp.dtype(config.precision.network)
@@ -62,10 +62,10 @@ class Allegro2023(EdgeEnergyModel):
             )
             scalars, tensors = self._couple(layer, tensors, environment)
             update = self._mlp(config.latent_widths, config.latent_nonlinearity, f"latent_{layer}")(
-                jnp.concatenate([latent, scalars], axis=-1)
+                [latent, scalars]
             )
             latent = _residual(latent, envelope[:, None] * update, ratios[layer])
-        return latent
+        return [latent]
 
     def _mlp(self, widths: tuple[int, ...], nonlinearity: Nonlinearity | None, name: str) -> MLP:
         dtype = jnp.dtype(self.config.precision.network)

@@ -88,8 +88,8 @@ class EdgeEnergyModel(nn.Module):
         """The constant f of the sum over edges."""
         raise NotImplementedError
 
-    def _edge_scalars(self, edges: Edges) -> Float[Array, "edges features"]:
-        """The scalars h_ij of every edge, which vanish at the cutoff."""
+    def _edge_scalars(self, edges: Edges) -> list[Float[Array, "edges ?features"]]:
+        """The scalars h_ij of every edge in one array or several; they vanish at the cutoff."""
         raise NotImplementedError
 
     def _edge_energies(self, edges: Edges) -> Float[Array, "edges"]:

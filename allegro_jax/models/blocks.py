@@ -72,7 +72,7 @@ def plan_blocks(config: ModelConfig, graph: jraph.GraphsTuple) -> Plan | None:
     edges = min(max(_FEATURE_SIZE // per_edge, _MIN_EDGES), _MAX_EDGES) * _threads()
     edges = max(_round_up(edges, 32), bound)
     n_edges, n_atoms = graph.senders.shape[0], graph.nodes["species"].shape[0]
-    if n_edges <= 1.25 * edges:
+    if n_edges <= 2.5 * edges:
         return None
     atoms = _round_up(int(1.2 * edges * n_atoms / n_edges) + 1, 8)
     return Plan(edges, min(atoms, n_atoms))

@@ -20,6 +20,9 @@ from allegro_jax.models.build import build_model
 
 Params = dict[str, Any]
 
+FEW_GRAPHS = 8
+"""Up to so many graphs, sums over their edges are cheaper as a matrix product."""
+
 
 class Predictions(NamedTuple):
     """What a model says about a batch; zero on padding.
@@ -167,10 +170,16 @@ def _stress(
     graph: jraph.GraphsTuple,
 ) -> Float[Array, "graphs 3 3"]:
     """1/|det cell| ∂E/∂ε, symmetrised; zero where the cell has no volume."""
-    products = vectors[:, :, None] * gradients[:, None, :]
     num_graphs = graph.n_node.shape[0]
     owner = graph_index(graph, graph.nodes["species"].shape[0])[graph.receivers]
-    strain = jax.ops.segment_sum(products, owner, num_graphs, indices_are_sorted=True)
+    if num_graphs <= FEW_GRAPHS:
+        owns = (jnp.arange(num_graphs)[:, None] == owner[None, :]).astype(vectors.dtype)
+        rows = (owns[:, None, :] * vectors.T[None, :, :]).reshape(3 * num_graphs, -1)
+        precise = jax.lax.Precision.HIGHEST  # matrix units must not round float32 vectors
+        strain = jnp.matmul(rows, gradients, precision=precise).reshape(num_graphs, 3, 3)
+    else:
+        products = vectors[:, :, None] * gradients[:, None, :]
+        strain = jax.ops.segment_sum(products, owner, num_graphs, indices_are_sorted=True)
     strain = 0.5 * (strain + jnp.swapaxes(strain, 1, 2))
     volume = jnp.abs(jnp.linalg.det(graph.globals["cell"].astype(strain.dtype)))
     has_volume = (volume > 0.0)[:, None, None]

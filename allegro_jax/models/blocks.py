@@ -139,13 +139,16 @@ def _evaluate_backwards(
     of_energies, of_gradients = rows.pad_atoms(cotangents[0]), rows.pad_edges(cotangents[1])
 
     def pull_back(block: _Block, sums: tuple[Params, Array]) -> tuple[Params, Array]:
-        def function(params: Params, vectors: Array) -> tuple[Array, Array]:
-            return _evaluate_block(model, params, vectors, block)
+        weights, direction = block.atoms_of(of_energies), block.edges_of(of_gradients)
 
-        _, transpose = jax.vjp(function, params, block.edges_of(padded))
-        of_params, of_vectors = transpose(
-            (block.atoms_of(of_energies), block.edges_of(of_gradients))
-        )
+        def function(params: Params, vectors: Array) -> Array:
+            def energies(vectors: Array) -> Array:
+                return _block_energies(model, params, vectors, block)
+
+            values, changes = jax.jvp(energies, (vectors,), (direction,))
+            return jnp.sum(weights * values + changes)
+
+        of_params, of_vectors = jax.grad(function, (0, 1))(params, block.edges_of(padded))
         return jax.tree.map(jnp.add, sums[0], of_params), block.put_edges(sums[1], of_vectors)
 
     start = jax.tree.map(jnp.zeros_like, params), jnp.zeros_like(padded)
@@ -248,19 +251,25 @@ def _evaluate_block(
     model: EdgeEnergyModel, params: Params, vectors: Array, block: _Block
 ) -> tuple[Float[Array, "atoms"], Float[Array, "edges 3"]]:
     def total(vectors: Array) -> tuple[Array, Array]:
-        energies = model.apply(
-            {"params": params},
-            vectors,
-            block.species,
-            block.neighbor_species,
-            block.receivers,
-            block.edge_mask,
-        )
-        energies = jnp.where(block.atom_mask, jnp.asarray(energies), 0)
+        energies = _block_energies(model, params, vectors, block)
         return energies.sum(), energies
 
     gradients, energies = jax.grad(total, has_aux=True)(vectors)
     return energies, gradients
+
+
+def _block_energies(
+    model: EdgeEnergyModel, params: Params, vectors: Array, block: _Block
+) -> Float[Array, "atoms"]:
+    energies = model.apply(
+        {"params": params},
+        vectors,
+        block.species,
+        block.neighbor_species,
+        block.receivers,
+        block.edge_mask,
+    )
+    return jnp.where(block.atom_mask, jnp.asarray(energies), 0)
 
 
 def _take(values: Array, start: Array, mask: Array) -> Array:

@@ -5,15 +5,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jraph
 
 
 class Program:
-    """A pure function of a padded graph, compiled once for every capacity it meets.
+    """A pure function of padded graphs, compiled once for every array size it meets.
 
     Args:
         function: What is compiled.
-        graph_argument: Position of the graph among the arguments.
+        graph_argument: Position of the graphs (a pytree of arrays) among the arguments.
         donate: Positions of arguments whose memory the result may take.
 
     Attributes:
@@ -25,11 +24,11 @@ class Program:
     ) -> None:
         self._jitted = jax.jit(function, donate_argnums=tuple(donate))
         self._graph_argument = graph_argument
-        self._compiled: dict[tuple[int, ...], jax.stages.Compiled] = {}
+        self._compiled: dict[tuple[tuple[int, ...], ...], jax.stages.Compiled] = {}
         self.compile_s = 0.0
 
     def __call__(self, *arguments: Any) -> Any:
-        """Calls the function, compiled for the capacity of the graph."""
+        """Calls the function, compiled for the sizes of the graphs."""
         return self.compiled(*arguments)(*arguments)
 
     def compiled(self, *arguments: Any) -> jax.stages.Compiled:
@@ -47,5 +46,5 @@ class Program:
         return len(self._compiled)
 
 
-def _sizes(graph: jraph.GraphsTuple) -> tuple[int, ...]:
-    return graph.n_node.shape[0], graph.senders.shape[0], graph.nodes["positions"].shape[0]
+def _sizes(graph: Any) -> tuple[tuple[int, ...], ...]:
+    return tuple(leaf.shape for leaf in jax.tree.leaves(graph))

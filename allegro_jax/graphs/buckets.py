@@ -130,7 +130,9 @@ def _best_sizes(edges: Int[np.ndarray, "batches"], worst: int, levels: int) -> l
 
 
 def _extended(
-    cost: Float[np.ndarray, "sizes"], held: Int[np.ndarray, "sizes"], sizes: Int[np.ndarray, "sizes"]
+    cost: Float[np.ndarray, "sizes"],
+    held: Int[np.ndarray, "sizes"],
+    sizes: Int[np.ndarray, "sizes"],
 ) -> tuple[Float[np.ndarray, "sizes"], Int[np.ndarray, "sizes"]]:
     """One more level: the least cost up to every size, and the size before it (itself if none)."""
     count = len(sizes)

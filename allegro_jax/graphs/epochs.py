@@ -30,9 +30,9 @@ def epoch_rows(
         shards: Devices that share a batch.
     """
     steps = -(-len(graphs) // batch_size)
-    rows = np.full(steps * batch_size, len(graphs))
-    rows[: len(graphs)] = rng.permutation(len(graphs))
-    rows = rows.reshape(steps, batch_size)
+    places = np.full(steps * batch_size, len(graphs))
+    places[: len(graphs)] = rng.permutation(len(graphs))
+    rows = places.reshape(steps, batch_size)
     return rows[:, None, :] if shards == 1 else _dealt(rows, graphs.n_edges, shards)
 
 

@@ -24,6 +24,7 @@ class TrainingResult:
         history: One row per epoch: epoch, step, seconds, learning_rate, loss, validation errors.
         compile_s: Seconds that compilation took.
         compilations: Programs compiled.
+        padding_waste: Expected share of padding among the edges of the training batches.
         stopped_by: "max_epochs", "time_limit" or "patience".
     """
 
@@ -32,6 +33,7 @@ class TrainingResult:
     history: list[dict[str, float]]
     compile_s: float
     compilations: int
+    padding_waste: float
     stopped_by: str
 
 
@@ -81,4 +83,12 @@ def train(
     potential = run.potential()
     if workdir is not None:
         potential.save(Path(workdir) / "potential")
-    return TrainingResult(potential, run.best, run.history, run.compile_s, run.compilations, reason)
+    return TrainingResult(
+        potential,
+        run.best,
+        run.history,
+        run.compile_s,
+        run.compilations,
+        run.padding_waste,
+        reason,
+    )

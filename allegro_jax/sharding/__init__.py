@@ -1,0 +1,1 @@
+"""One computation on many devices: batches shared between them, or one large structure."""

@@ -46,5 +46,23 @@ class Program:
         return len(self._compiled)
 
 
+class CompilationCount:
+    """Counts what this process compiles from now on, by JAX's own events.
+
+    Attributes:
+        programs: Programs compiled, small ones included, or taken from the persistent cache.
+        seconds: Seconds that took.
+    """
+
+    def __init__(self) -> None:
+        self.programs, self.seconds = 0, 0.0
+        jax.monitoring.register_event_duration_secs_listener(self._on_event)
+
+    def _on_event(self, event: str, duration_secs: float, **_: Any) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            self.programs += 1
+            self.seconds += duration_secs
+
+
 def _sizes(graph: Any) -> tuple[tuple[int, ...], ...]:
     return tuple(leaf.shape for leaf in jax.tree.leaves(graph))

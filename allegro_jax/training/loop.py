@@ -7,6 +7,8 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
+
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
 from allegro_jax.potential import Potential
@@ -49,7 +51,9 @@ def train(
     """Trains a potential.
 
     With a `workdir` the run writes checkpoints there, continues from the newest one when it is
-    started again, and leaves the potential in `workdir/potential`.
+    started again, and leaves the potential in `workdir/potential`. Where several devices take part
+    (see `TrainingConfig.devices`), also those of processes joined by `jax.distributed`, they share
+    every batch, and all processes return the same result.
 
     Args:
         config: Model; see `config_from_data`.
@@ -81,7 +85,7 @@ def train(
             run.save_if_due()
         run.save()
     potential = run.potential()
-    if workdir is not None:
+    if workdir is not None and jax.process_index() == 0:
         potential.save(Path(workdir) / "potential")
     return TrainingResult(
         potential,

@@ -7,7 +7,6 @@ compiled step. It equals what `batches.batch` builds on the host, array by array
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import jraph
 import numpy as np
@@ -40,10 +39,14 @@ class FlatGraphs(NamedTuple):
     edges: dict[str, Any]
     globals: dict[str, Any]
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all arrays."""
-        return sum(leaf.nbytes for leaf in jax.tree.leaves(self))
+
+def flat_bytes(graphs: GraphDataset) -> int:
+    """Returns the size of a whole data set as `FlatGraphs` in float32, without padding."""
+    per_edge = (graphs.centres, graphs.neighbors, graphs.shifts)
+    per_atom = (graphs.positions, graphs.species_index, graphs.forces)
+    per_structure = (graphs.cell, graphs.energy, graphs.stress)
+    arrays = (*per_edge, *per_atom, *per_structure, *4 * (graphs.n_atoms,))
+    return 4 * sum(array.size for array in arrays if array is not None)
 
 
 def flat_graphs(

@@ -1,1 +1,1 @@
-"""One computation on many devices: batches shared between them, or one large structure."""
+"""One computation on several devices: large structures, and data-parallel training."""

@@ -112,7 +112,7 @@ def local_copy(tree: Any) -> Any:
 
 
 def agreed(value: float) -> float:
-    """Returns the value of the first process, so that all decide alike on what a clock says."""
+    """Returns the value of the first process, so that all decide alike."""
     if jax.process_count() == 1:
         return value
     from jax.experimental import multihost_utils

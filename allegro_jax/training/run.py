@@ -122,6 +122,7 @@ class Run:
         mean_loss = self._checked_mean(losses)
         averaged = local_copy(self._state.averaged)
         errors = summarise(self._evaluate(averaged, graph) for graph in self._validation)
+        errors = {name: agreed(error) for name, error in errors.items()}
         self._pace.read()
         row = {
             "epoch": float(number + 1),

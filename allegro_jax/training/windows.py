@@ -12,7 +12,7 @@ from jax.sharding import PartitionSpec
 from allegro_jax.graphs import GraphDataset, capacities_for, capacity_for, padding_waste
 from allegro_jax.graphs.buckets import levels_of
 from allegro_jax.graphs.epochs import batch_sizes, epoch_rows
-from allegro_jax.graphs.flat import FlatGraphs, flat_graphs
+from allegro_jax.graphs.flat import FlatGraphs, flat_bytes, flat_graphs
 from allegro_jax.graphs.padding import tight_capacity
 from allegro_jax.graphs.prefetch import prefetched
 from allegro_jax.sharding.data import AXIS, DataParallel
@@ -59,13 +59,14 @@ class TrainingWindows:
         self.capacities = capacities_for(graphs, batch_size, devices.size)
         self.steps_per_epoch = -(-len(graphs) // batch_size)
         self.waste = padding_waste(graphs, batch_size, self.capacities, devices.size)
-        flat = flat_graphs(graphs)
         self._resident: FlatGraphs | None = None
         self.window_steps = self.steps_per_epoch
-        if flat.nbytes <= resident_gb * 1e9:
-            self._resident = devices.replicate(jax.tree.map(lambda leaf: leaf[None], flat))
+        size = flat_bytes(graphs)
+        if size <= resident_gb * 1e9:
+            flat = jax.tree.map(lambda leaf: leaf[None], flat_graphs(graphs))
+            self._resident = devices.replicate(flat)
         else:
-            windows = max(int(flat.nbytes / devices.size / _WINDOW_BYTES), 2)
+            windows = max(int(size / devices.size / _WINDOW_BYTES), 2)
             self.window_steps = -(-self.steps_per_epoch // windows)
 
     @property

@@ -7,6 +7,7 @@ compiled step. It equals what `batches.batch` builds on the host, array by array
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import jraph
 import numpy as np
@@ -138,10 +139,10 @@ def assemble(
     }
     count = jnp.sum(n_node > 0)
     return jraph.GraphsTuple(
-        nodes={name: values[atoms.source] for name, values in flat.nodes.items()},
+        nodes=jax.tree.map(lambda values: values[atoms.source], flat.nodes),
         edges={"shifts": flat.edges["shifts"][edges.source]},
         **ends,
-        globals={name: _one_more(values[rows]) for name, values in flat.globals.items()},
+        globals=jax.tree.map(lambda values: _one_more(values[rows]), flat.globals),
         n_node=_with_padding(n_node, count, capacity.atoms),
         n_edge=_with_padding(n_edge, count, capacity.edges),
     )

@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Int
 from numpy.typing import DTypeLike
 
 from allegro_jax.datasets.dataset import ragged_rows
+from allegro_jax.graphs.batches import _padded, _present
 from allegro_jax.graphs.graph_dataset import GraphDataset
 from allegro_jax.graphs.padding import Capacity
 
@@ -23,19 +24,19 @@ class FlatGraphs(NamedTuple):
     """Structures one after the other; rows of zeros at the end of every array stand for padding.
 
     Attributes:
-        n_node: atoms per structure.
-        n_edge: edges per structure.
-        first_node: row of the first atom of each structure.
-        first_edge: row of its first edge.
+        n_node: atoms per structure [structures].
+        n_edge: edges per structure [structures].
+        first_node: row of the first atom of each structure [structures].
+        first_edge: row of its first edge [structures].
         nodes: positions, species and forces of all atoms.
         edges: shifts, senders and receivers of all edges, counted from the first atom.
         globals: cell, energy and stress of each structure.
     """
 
-    n_node: Int[Array | np.ndarray, "structures"]
-    n_edge: Int[Array | np.ndarray, "structures"]
-    first_node: Int[Array | np.ndarray, "structures"]
-    first_edge: Int[Array | np.ndarray, "structures"]
+    n_node: Any
+    n_edge: Any
+    first_node: Any
+    first_edge: Any
     nodes: dict[str, Any]
     edges: dict[str, Any]
     globals: dict[str, Any]
@@ -70,48 +71,28 @@ def flat_graphs(
         capacity = Capacity(max(int(n_node.sum()) + 1, 2), int(n_edge.sum()) + 1, len(chosen) + 1)
     atoms = ragged_rows(graphs.atom_offsets[:-1][chosen], n_node)
     edges = ragged_rows(graphs.edge_offsets[:-1][chosen], n_edge)
-
-    def rows(source: np.ndarray, which: np.ndarray, size: int, kind: DTypeLike) -> np.ndarray:
-        padded = np.zeros((size, *source.shape[1:]), kind)
-        padded[: len(which)] = source[which]
-        return padded
-
-    def per_structure(values: np.ndarray) -> np.ndarray:
-        return rows(values, np.arange(len(values)), capacity.graphs, np.int32)
-
-    def present(which: np.ndarray, size: int, **sources: np.ndarray | None) -> dict[str, Any]:
-        return {
-            name: rows(source, which, size, np.int32 if name in _INTEGERS else dtype)
-            for name, source in sources.items()
-            if source is not None
-        }
-
+    every = np.arange(len(chosen))
     return FlatGraphs(
-        n_node=per_structure(n_node),
-        n_edge=per_structure(n_edge),
-        first_node=per_structure(np.cumsum(n_node) - n_node),
-        first_edge=per_structure(np.cumsum(n_edge) - n_edge),
-        nodes=present(
-            atoms,
-            capacity.atoms,
-            positions=graphs.positions,
-            species=graphs.species_index,
-            forces=graphs.forces,
+        n_node=_padded(n_node, every, capacity.graphs, np.int32),
+        n_edge=_padded(n_edge, every, capacity.graphs, np.int32),
+        first_node=_padded(np.cumsum(n_node) - n_node, every, capacity.graphs, np.int32),
+        first_edge=_padded(np.cumsum(n_edge) - n_edge, every, capacity.graphs, np.int32),
+        nodes=_present(
+            positions=_padded(graphs.positions, atoms, capacity.atoms, dtype),
+            species=_padded(graphs.species_index, atoms, capacity.atoms, np.int32),
+            forces=_padded(graphs.forces, atoms, capacity.atoms, dtype),
         ),
-        edges=present(
-            edges,
-            capacity.edges,
-            shifts=graphs.shifts,
-            senders=graphs.neighbors,
-            receivers=graphs.centres,
+        edges=_present(
+            shifts=_padded(graphs.shifts, edges, capacity.edges, dtype),
+            senders=_padded(graphs.neighbors, edges, capacity.edges, np.int32),
+            receivers=_padded(graphs.centres, edges, capacity.edges, np.int32),
         ),
-        globals=present(
-            chosen, capacity.graphs, cell=graphs.cell, energy=graphs.energy, stress=graphs.stress
+        globals=_present(
+            cell=_padded(graphs.cell, chosen, capacity.graphs, dtype),
+            energy=_padded(graphs.energy, chosen, capacity.graphs, dtype),
+            stress=_padded(graphs.stress, chosen, capacity.graphs, dtype),
         ),
     )
-
-
-_INTEGERS = ("species", "senders", "receivers")
 
 
 def assemble(

@@ -5,15 +5,14 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import jax
-import jraph
 
 
 class Program:
-    """A pure function of a padded graph, compiled once for every capacity it meets.
+    """A pure function of padded graphs, compiled once for every array size it meets.
 
     Args:
         function: What is compiled.
-        graph_argument: Position of the graph among the arguments.
+        graph_argument: Position of the graphs (a pytree of arrays) among the arguments.
         donate: Positions of arguments whose memory the result may take.
 
     Attributes:
@@ -29,7 +28,7 @@ class Program:
         self.compile_s = 0.0
 
     def __call__(self, *arguments: Any) -> Any:
-        """Calls the function, compiled for the capacity of the graph."""
+        """Calls the function, compiled for the sizes of the graphs."""
         return self.compiled(*arguments)(*arguments)
 
     def compiled(self, *arguments: Any) -> jax.stages.Compiled:
@@ -47,7 +46,25 @@ class Program:
         return len(self._compiled)
 
 
-def _layout(graph: jraph.GraphsTuple) -> Hashable:
+class CompilationCount:
+    """Counts what this process compiles from now on, by JAX's own events.
+
+    Attributes:
+        programs: Programs compiled, small ones included, or taken from the persistent cache.
+        seconds: Seconds that took.
+    """
+
+    def __init__(self) -> None:
+        self.programs, self.seconds = 0, 0.0
+        jax.monitoring.register_event_duration_secs_listener(self._on_event)
+
+    def _on_event(self, event: str, duration_secs: float, **_: Any) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            self.programs += 1
+            self.seconds += duration_secs
+
+
+def _layout(graph: Any) -> Hashable:
     """Everything that makes one batch need another program than a second one."""
     leaves, structure = jax.tree.flatten(graph)
     return structure, tuple(leaf.shape for leaf in leaves)

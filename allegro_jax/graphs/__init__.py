@@ -1,15 +1,13 @@
 """Neighbour lists, padding and batches: from structures to padded `jraph` graphs."""
 
 from allegro_jax.graphs.batches import batch, batch_structures
+from allegro_jax.graphs.buckets import buckets_for, capacities_for, padding_waste
 from allegro_jax.graphs.graph_dataset import GraphDataset, average_neighbors
 from allegro_jax.graphs.neighbors import NeighborList, neighbor_list
 from allegro_jax.graphs.padding import (
     Capacity,
-    buckets_for,
-    capacities_for,
     capacity_for,
     grown_capacity,
-    padding_waste,
     rounded_capacity,
 )
 from allegro_jax.graphs.passes import ordered_batches

@@ -41,6 +41,11 @@ class MaxNeighbors:
     number: int
 
 
+def neighbor_bound(graphs: GraphDataset) -> MaxNeighbors:
+    """Returns the bound that all batches of a data set share."""
+    return MaxNeighbors(-(-graphs.max_neighbors // _NEIGHBOR_STEP) * _NEIGHBOR_STEP)
+
+
 def max_neighbors(graph: jraph.GraphsTuple) -> int | None:
     """Returns a bound on the neighbours of every atom of a batch, None if it carries none."""
     bound = (graph.globals or {}).get("max_neighbors")
@@ -100,7 +105,7 @@ def batch(
             cell=_padded(graphs.cell, indices, capacity.graphs, dtype),
             energy=_padded(graphs.energy, indices, capacity.graphs, dtype),
             stress=_padded(graphs.stress, indices, capacity.graphs, dtype),
-            max_neighbors=MaxNeighbors(_round_up(graphs.max_neighbors, _NEIGHBOR_STEP)),
+            max_neighbors=neighbor_bound(graphs),
         ),
         n_node=_sizes(n_atoms, capacity.atoms - total_atoms, capacity.graphs),
         n_edge=_sizes(n_edges, capacity.edges - total_edges, capacity.graphs),
@@ -160,10 +165,6 @@ def _sizes(
     padded[: len(sizes)] = sizes
     padded[len(sizes)] = padding
     return padded
-
-
-def _round_up(size: int, step: int) -> int:
-    return -(-size // step) * step
 
 
 def _present(**arrays: Any) -> dict[str, Any]:

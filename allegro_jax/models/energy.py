@@ -64,7 +64,12 @@ def initial_params(config: ModelConfig, seed: int = 0) -> Params:
         return model.init(key, *one_edge)["params"]
 
     with precision_scope(config.precision):
-        return jax.jit(init)(jax.random.key(seed))
+        key = jax.random.key(seed)
+        once = jax.default_backend() == "cpu" and not isinstance(key, jax.core.Tracer)
+        # The compiler's optimisations cost seconds on a CPU, and a program that runs once has none
+        # to give back.
+        options = {"xla_backend_optimization_level": 0} if once else None
+        return jax.jit(init, compiler_options=options)(key)
 
 
 def graph_index(graph: jraph.GraphsTuple, num_atoms: int) -> Array:

@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-import sys
-from pathlib import Path
 from typing import Any
-
-sys.path.append(str(Path(__file__).parent / "peers"))
 
 SIMULATORS = ("unitaries", "qnode")
 
@@ -44,10 +40,10 @@ class CircuitCase:
 def measure(case: CircuitCase, simulator: str, seconds: float) -> dict[str, Any]:
     """Compiles and times a simulator in this process."""
     import jax
-    import jax_program
 
     from allegro_jax.models.qdi import SIMULATORS as FUNCTIONS
     from allegro_jax.nn.circuits import QDICircuit
+    from experiments.benchmarks.measuring import jax_program
 
     circuit = QDICircuit(n_features=case.qubits, n_qubits=case.qubits, depth=case.depth)
     simulate = FUNCTIONS[simulator]
@@ -74,7 +70,7 @@ def measure(case: CircuitCase, simulator: str, seconds: float) -> dict[str, Any]
 
 def main() -> None:
     """Answers the request file that the first argument names."""
-    import stopwatch
+    from experiments.benchmarks.measuring import stopwatch
 
     request = stopwatch.request()
     case = CircuitCase(**request["circuit"])

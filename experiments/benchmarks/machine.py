@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-
-sys.path.append(str(Path(__file__).parent / "peers"))
 
 _MATMUL_SHAPES = ((1024, 1024, 1024), (4096, 256, 256), (16384, 128, 128))
 _COPY_MB = (0.25, 1, 4, 16, 64, 128)  # working sets, from within a cache to beyond
@@ -25,7 +21,7 @@ def rates(dtype: str, seconds: float) -> dict[str, Any]:
         three as large as the largest; `multiply_add_gflops` of chains of them on numbers in a
         cache; `exp_gops` likewise (10⁹ exponentials/s); the type and the device.
     """
-    import jax_program
+    from experiments.benchmarks.measuring import jax_program
 
     size = {"float32": 4, "float64": 8}[dtype]
     counts = {megabytes: int(megabytes * 2**20) // size for megabytes in _COPY_MB}
@@ -89,7 +85,8 @@ def _fastest(function: Callable, shapes: list, dtype: str, seconds: float) -> fl
     """Shortest time of a call on random arrays, s."""
     import jax
     import numpy as np
-    import stopwatch
+
+    from experiments.benchmarks.measuring import stopwatch
 
     generator = np.random.default_rng(0)
     arrays = [jax.device_put(0.5 * generator.random(shape).astype(dtype)) for shape in shapes]
@@ -101,10 +98,9 @@ def _fastest(function: Callable, shapes: list, dtype: str, seconds: float) -> fl
 
 def main() -> None:
     """Answers the request file that the first argument names."""
-    import stopwatch
-
     from allegro_jax.configs import Precision
     from allegro_jax.models.energy import precision_scope
+    from experiments.benchmarks.measuring import stopwatch
 
     request = stopwatch.request()
     with precision_scope(Precision(*(request["dtype"],) * 3)):

@@ -8,16 +8,10 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-import json
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from experiments.benchmarks.cases import SIZES, SYSTEMS, Case
-
-# The stopwatch of the peers is ours too; their scripts import it without our packages.
-sys.path.append(str(Path(__file__).parent / "peers"))
 
 _PACKAGES = ("allegro-jax", "jax", "jaxlib", "flax", "numpy")
 
@@ -72,9 +66,9 @@ def program_of(case: Case, seed: int = 0) -> tuple[Callable, tuple]:
 def measure(case: Case, seconds: float) -> dict[str, Any]:
     """Compiles and times a case in this process."""
     import jax
-    import jax_program
 
     from allegro_jax.models.energy import precision_scope
+    from experiments.benchmarks.measuring import jax_program
 
     with precision_scope(config_of(case).precision):
         function, arguments = program_of(case)
@@ -97,9 +91,9 @@ def measure(case: Case, seconds: float) -> dict[str, Any]:
 
 def main() -> None:
     """Answers the request file that the first argument names."""
-    request = json.loads(Path(sys.argv[1]).read_text())
-    import stopwatch
+    from experiments.benchmarks.measuring import stopwatch
 
+    request = stopwatch.request()
     stopwatch.answer(**measure(Case(**request["case"]), request["seconds"]))
 
 

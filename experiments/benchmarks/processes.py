@@ -79,9 +79,11 @@ def run(
 
 
 def _explained(name: str, done: subprocess.CompletedProcess[str]) -> str:
-    """What a failed process has to say: the last line of a traceback, mostly."""
+    """What a failed process has to say: the end of a traceback, mostly."""
     if done.returncode == -signal.SIGKILL:
         return f"{name} was killed, as the system does with what fills the memory"
     words = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
+    if words[-1].startswith("MemoryError: "):
+        return words[-1].removeprefix("MemoryError: ")
     tail = "\n    ".join(words[-_TRACEBACK_LINES:])
     return f"{name} ended with {done.returncode}:\n    {tail}"

@@ -152,7 +152,7 @@ def test_a_peer_without_an_environment_is_named_with_its_command_and_the_run_goe
 
 def test_a_process_that_fails_says_why() -> None:
     command = [sys.executable, "-c", "raise MemoryError('the program needs 9 MB')"]
-    with pytest.raises(processes.MeasurementError, match="needs 9 MB"):
+    with pytest.raises(processes.MeasurementError, match=r"^the program needs 9 MB$"):
         processes.run(command, {}, -1, ROOT)
     with pytest.raises(processes.MeasurementError, match="killed"):
         processes.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], {}, -1, ROOT)

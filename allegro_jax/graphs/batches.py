@@ -29,7 +29,6 @@ from allegro_jax.datasets.dataset import Dataset, Structure, ragged_rows
 from allegro_jax.graphs.graph_dataset import GraphDataset
 from allegro_jax.graphs.padding import Capacity, rounded_capacity, smallest_fit
 
-
 _NEIGHBOR_STEP = 64  # a change of the bound recompiles
 
 

@@ -15,7 +15,14 @@ from allegro_jax.models.base import EdgeEnergyModel, Edges
 from allegro_jax.models.embedding import LatentEmbedding
 from allegro_jax.nn.environment import Components, edge_environments, weight_harmonics
 from allegro_jax.nn.geometry import spherical_harmonics
-from allegro_jax.nn.irreps import SCALAR, Irrep, Irreps, coupling_paths, harmonic_irreps, track_irreps
+from allegro_jax.nn.irreps import (
+    SCALAR,
+    Irrep,
+    Irreps,
+    coupling_paths,
+    harmonic_irreps,
+    track_irreps,
+)
 from allegro_jax.nn.mlp import MLP
 from allegro_jax.nn.tensor_product import path_products
 

@@ -61,8 +61,8 @@ class Centred(NamedTuple):
 def plan_blocks(config: ModelConfig, graph: jraph.GraphsTuple) -> Plan | None:
     """Sizes of the blocks for a batch on this machine, or None to evaluate it in one piece.
 
-    A tensor feature of a block takes a quarter of a megabyte per thread, which lets the dozen of them
-    that are alive at a time share a cache of a few megabytes. Only batches that know the largest
+    A tensor feature of a block takes a quarter of a megabyte per thread, which lets the dozen of
+    them that are alive at a time share a cache of a few megabytes. Only batches that know the largest
     number of neighbours of an atom (those of `allegro_jax.graphs.batch` do) can be taken apart.
     """
     bound = max_neighbors(graph)
@@ -243,7 +243,8 @@ def _for_each_block(
         )
         return stop, function(block, values)
 
-    _, values = jax.lax.while_loop(lambda carry: carry[0] < centred.n_atoms, step, (0, start))
+    begin = jnp.zeros((), jnp.int32), start
+    _, values = jax.lax.while_loop(lambda carry: carry[0] < centred.n_atoms, step, begin)
     return values
 
 

@@ -63,7 +63,10 @@ def weight_harmonics(
     # The product with a row of ones is a broadcast. Its transpose, the sum over the channels,
     # stays a matrix product, much faster on CPU than the reduction that a broadcast leads to.
     ones = jnp.ones((1, channels), harmonics.dtype)
-    return [scalar, *(w * jnp.dot(y.reshape(-1, 1), ones) for w, y in zip(others, rows, strict=True))]
+    return [
+        scalar,
+        *(w * jnp.dot(y.reshape(-1, 1), ones) for w, y in zip(others, rows, strict=True)),
+    ]
 
 
 def edge_environments(
@@ -105,7 +108,7 @@ def _one_hot_sums(
     rows = jax.lax.split(harmonics, (1,) * harmonics.shape[0], axis=0)
     matrices = [one_hot, *(one_hot * jnp.dot(ones, row) for row in rows[1:])]
     blocks = _weights_of_components(weights, l_max, channels)
-    sums = []
+    sums: list[Array] = []
     for degree in range(l_max + 1):
         of_degree = slice(degree**2, (degree + 1) ** 2)
         stacked = jnp.concatenate(matrices[of_degree], axis=0) @ blocks[degree**2]

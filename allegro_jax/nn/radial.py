@@ -28,7 +28,9 @@ def bessel_basis(
     return jnp.sin(phase * frequencies[None, :]) / phase
 
 
-def harmonic_bessel_basis(x: Float[Array, "edges"], num_bessels: int) -> Float[Array, "edges basis"]:
+def harmonic_bessel_basis(
+    x: Float[Array, "edges"], num_bessels: int
+) -> Float[Array, "edges basis"]:
     """The same for w_n = 1, 2, ..., from one sine and one cosine.
 
     sin (n+1)t = 2 cos t sin nt - sin (n-1)t, divided by t.

@@ -155,7 +155,9 @@ def _e3nn_product(
     return [*out]
 
 
-def _e3nn_path(path: Path, first: Array, second: Array) -> Float[Array, "components edges channels"]:
+def _e3nn_path(
+    path: Path, first: Array, second: Array
+) -> Float[Array, "components edges channels"]:
     """T of one path by `e3nn_jax`."""
     import e3nn_jax as e3nn  # here: two seconds that only models need
 

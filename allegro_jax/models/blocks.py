@@ -62,8 +62,9 @@ def plan_blocks(config: ModelConfig, graph: jraph.GraphsTuple) -> Plan | None:
     """Sizes of the blocks for a batch on this machine, or None to evaluate it in one piece.
 
     A tensor feature of a block takes a quarter of a megabyte per thread, which lets the dozen of
-    them that are alive at a time share a cache of a few megabytes. Only batches that know the largest
-    number of neighbours of an atom (those of `allegro_jax.graphs.batch` do) can be taken apart.
+    them that are alive at a time share a cache of a few megabytes. Only batches that know the
+    largest number of neighbours of an atom (those of `allegro_jax.graphs.batch` do) can be taken
+    apart.
     """
     bound = max_neighbors(graph)
     if bound is None or jax.default_backend() != "cpu":
@@ -74,7 +75,7 @@ def plan_blocks(config: ModelConfig, graph: jraph.GraphsTuple) -> Plan | None:
     n_edges, n_atoms = graph.senders.shape[0], graph.nodes["species"].shape[0]
     if n_edges <= 2.5 * edges:
         return None
-    atoms = _round_up(int(1.2 * edges * n_atoms / n_edges) + 1, 8)
+    atoms = _round_up(int(1.1 * edges * n_atoms / n_edges) + 1, 4)
     return Plan(edges, min(atoms, n_atoms))
 
 

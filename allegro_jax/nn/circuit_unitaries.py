@@ -62,8 +62,8 @@ def _blocks(
     """
     encode, read = _EIGENBASIS[circuit.rotation], _EIGENBASIS[circuit.measure]
     with pennylane_settings(weights.dtype):
-        gates, stacked = _gates(weights, circuit)
         dtype = jnp.promote_types(weights.dtype, jnp.complex64)
+        gates, stacked = _gates(weights, circuit, dtype)
         zero = jnp.zeros((2**circuit.n_qubits, 1), dtype).at[0].set(1)
         first = _act(gates, [matrix[0] for matrix in stacked], circuit, zero)
         others = jax.vmap(lambda matrices: _act(gates, matrices, circuit, None, encode))(
@@ -92,7 +92,7 @@ class _Gate(NamedTuple):
 
 
 def _gates(
-    weights: Array, circuit: QDICircuit
+    weights: Array, circuit: QDICircuit, dtype: jnp.dtype
 ) -> tuple[list[_Gate], list[Complex[Array, "blocks rows columns"]]]:
     """The gates that PennyLane takes a block apart into, and their small matrices in all blocks."""
     wires = range(circuit.n_qubits)
@@ -101,7 +101,7 @@ def _gates(
     def matrices(block_weights: Array) -> list[Array]:
         operations = trainable_block(circuit)(block_weights, wires=wires).decomposition()
         gates[:] = [_Gate(tuple(op.wires), _permutation(op, circuit)) for op in operations]
-        return [op.matrix() for op in operations]
+        return [jnp.asarray(op.matrix(), dtype) for op in operations]
 
     return gates, jax.vmap(matrices, out_axes=0, axis_size=len(weights))(weights)
 
@@ -135,7 +135,9 @@ def _act(
         before: 2 x 2 gate on every qubit before all others.
     """
     every = range(circuit.n_qubits)
-    waiting = {} if before is None else {qubit: jnp.asarray(before) for qubit in every}
+    waiting: dict[int, Array] = {}
+    if before is not None:
+        waiting = {qubit: jnp.asarray(before, matrices[0].dtype) for qubit in every}
     for gate, matrix in zip(gates, matrices, strict=True):
         if len(gate.wires) == 1:
             (qubit,) = gate.wires
@@ -161,8 +163,11 @@ def _on_single_qubits(
 ) -> Array:
     if not gates and columns is not None:
         return columns
-    all_gates = [gates.get(qubit, jnp.eye(2)) for qubit in range(circuit.n_qubits)]
-    product = functools.reduce(jnp.kron, all_gates)
+    like = next(iter(gates.values())) if columns is None else columns
+    identity = jnp.eye(2, dtype=like.dtype)
+    product = functools.reduce(
+        jnp.kron, [gates.get(qubit, identity) for qubit in range(circuit.n_qubits)]
+    )
     return product if columns is None else _matmul(product, columns)
 
 

@@ -4,8 +4,8 @@ The trainable blocks of a circuit are the same for all edges. PennyLane takes ea
 into gates, whose product is one unitary matrix, and what is left per edge is, for every encoding,
 a phase for each basis state and a product with such a matrix. A rotation about Z is diagonal; one
 about X or Y is made so by a constant change of basis that is merged into the neighbouring blocks,
-and the basis in which the Pauli operator is diagonal is merged into the last one. With θ_b(x) = ½ Σ_q s_qb x_q, s_qb = ±1 the
-eigenvalue of Z_q in basis state b::
+and the basis in which the Pauli operator is diagonal is merged into the last one.
+With θ_b(x) = ½ Σ_q s_qb x_q, s_qb = ±1 the eigenvalue of Z_q in basis state b::
 
     ψ = U_0 |0...0>
     for each encoding e:  ψ_b <- exp(-i θ_b(x_e)) ψ_b;  ψ <- U_{e+1} ψ

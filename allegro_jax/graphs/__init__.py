@@ -8,9 +8,11 @@ from allegro_jax.graphs.padding import (
     buckets_for,
     capacities_for,
     capacity_for,
-    grown_capacity,
     padding_waste,
+    part_capacity,
+    rounded_atoms,
     rounded_capacity,
+    rounded_parts,
 )
 from allegro_jax.graphs.passes import ordered_batches
 from allegro_jax.graphs.skin import SkinList, prune
@@ -26,10 +28,12 @@ __all__ = [
     "buckets_for",
     "capacities_for",
     "capacity_for",
-    "grown_capacity",
     "neighbor_list",
     "ordered_batches",
     "padding_waste",
+    "part_capacity",
     "prune",
+    "rounded_atoms",
     "rounded_capacity",
+    "rounded_parts",
 ]

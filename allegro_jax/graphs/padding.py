@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _ATOM_STEP, _EDGE_STEP = 4, 32  # tight rounding: at most 3 atoms and 31 edges of waste
 _STEPS_PER_DOUBLING = 4  # coarse rounding: 16, 20, 24, 28, 32, 40, ...: at most 20 % of waste
+_PART_STEPS_PER_DOUBLING = 16  # the edges of parts: at most 6 % of waste
 _SAMPLED_BATCHES, _QUANTILES = 1000, 32
 _TOLERATED_WASTE = 0.15  # of the edges, before a second capacity is worth its compilation
 
@@ -132,24 +133,40 @@ def rounded_capacity(atoms: int, edges: int, graphs: int = 1) -> Capacity:
     Sizes are rounded up to quarters of a power of two, so that those met one by one, as by a
     calculator along a trajectory, share few compilations.
     """
-    return Capacity(_coarse(atoms + 1, 16), _coarse(edges, _EDGE_STEP), graphs + 1)
+    return Capacity(rounded_atoms(atoms), _coarse(edges, _EDGE_STEP), graphs + 1)
 
 
-def grown_capacity(current: Capacity | None, atoms: int, edges: int) -> Capacity:
-    """Returns a coarse capacity for one structure that follows a simulation.
+def rounded_atoms(atoms: int) -> int:
+    """Returns the smallest coarse number of rows that holds these atoms and one of padding."""
+    return _coarse(atoms + 1, 16)
 
-    While the rounded number of atoms stays, edges never shrink, so that a number of neighbours
-    that fluctuates about the edge of a bucket does not switch between two programs.
+
+def rounded_parts(edges: int, part_edges: int) -> int:
+    """Returns how many parts of at most about `part_edges` edges a structure is cut into.
+
+    The count comes from the coarse number of edges, so that it does not change with every edge.
+    """
+    return -(-_coarse(edges, _EDGE_STEP) // part_edges)
+
+
+def part_capacity(current: Capacity | None, parts: int, atoms: int, edges: int) -> Capacity:
+    """Returns a capacity for every part of a structure; it never becomes smaller than `current`.
+
+    So a number of neighbours that fluctuates about the edge of a bucket, as in a simulation, does
+    not switch between two programs. The edges of one part alone are rounded as in
+    `rounded_capacity`, those of many finer, for there padding costs more than compilations.
 
     Args:
         current: what was used so far, None at the beginning.
-        atoms: atoms of the structure.
-        edges: its directed edges.
+        parts: number of parts.
+        atoms: most atoms in a part.
+        edges: most edges in a part.
     """
-    needed = rounded_capacity(atoms, edges)
-    if current is None or current.atoms != needed.atoms:
+    steps = _STEPS_PER_DOUBLING if parts == 1 else _PART_STEPS_PER_DOUBLING
+    needed = Capacity(rounded_atoms(atoms), _coarse(edges, _EDGE_STEP, steps), 2)
+    if current is None:
         return needed
-    return dataclasses.replace(needed, edges=max(current.edges, needed.edges))
+    return Capacity(max(current.atoms, needed.atoms), max(current.edges, needed.edges), 2)
 
 
 def padding_waste(
@@ -177,9 +194,9 @@ def _padded_edges(sampled: Int[np.ndarray, "batches"], sizes: Sequence[int]) -> 
     return np.asarray(sizes)[which]
 
 
-def _coarse(size: int, floor: int) -> int:
+def _coarse(size: int, floor: int, steps: int = _STEPS_PER_DOUBLING) -> int:
     size = max(size, floor)
-    return _round_up(size, 2 ** math.floor(math.log2(size)) // _STEPS_PER_DOUBLING)
+    return _round_up(size, 2 ** math.floor(math.log2(size)) // steps)
 
 
 def _round_up(size: int, step: int) -> int:

@@ -1,0 +1,1 @@
+"""One computation on several devices: large structures, and data-parallel training."""

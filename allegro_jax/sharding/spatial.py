@@ -16,8 +16,8 @@ takes less than half of the time.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -128,8 +128,7 @@ class ShardedPotential:
         Raises:
             ValueError: see `Potential.__call__`.
         """
-        if not isinstance(structure, Structure):
-            structure = Structure.from_atoms(structure)
+        structure = _as_structure(structure)
         with precision_scope(self.potential.config.precision):
             evaluation = self._evaluate(structure)
         if evaluation.shortest < COINCIDENT:
@@ -145,8 +144,26 @@ class ShardedPotential:
         )
         return self.potential.results([structure], predictions)[0]
 
+    def lowered(
+        self, structure: "Structure | ase.Atoms", platforms: tuple[str, ...] | None = None
+    ) -> jax.stages.Lowered:
+        """Returns the program of a structure; compiled, it tells its memory and cost.
+
+        Args:
+            structure: nothing of it is evaluated.
+            platforms: of "cpu", "cuda", "rocm" and "tpu"; None for that of the devices.
+
+        Raises:
+            ValueError: see `Potential.__call__`.
+        """
+        structure = _as_structure(structure)
+        with precision_scope(self.potential.config.precision):
+            arguments, capacity = self._arguments(self._bind(structure), structure)
+            traced = self.program.trace(*arguments, capacity=capacity)
+            return traced.lower(lowering_platforms=platforms)
+
     @property
-    def program(self) -> Callable[..., Evaluation]:
+    def program(self) -> Any:
         """The jitted function, shared by all potentials of equal configs on these devices."""
         return compiled_evaluation(self.potential.config, self._mesh)
 
@@ -166,15 +183,19 @@ class ShardedPotential:
         return Balance(edges, float(imbalance), 1.0 - edges.sum() / computed, parts.halo_fraction)
 
     def _evaluate(self, structure: Structure) -> Evaluation:
-        bound = self._bound
-        if bound is None or not bound.list.covers(structure):
-            bound = self._bound = self._search(structure)
+        bound = self._bind(structure)
         evaluation = self._run(bound, structure)
         if evaluation.n_edges > bound.sizes.evaluated.edges:
             sizes = _with_edges(bound.sizes, int(evaluation.n_edges))
             bound = self._bound = bound._replace(sizes=sizes)
             evaluation = self._run(bound, structure)
         return evaluation
+
+    def _bind(self, structure: Structure) -> "_Bound":
+        """Returns the neighbour list that the structure needs, the present one if it will do."""
+        if self._bound is None or not self._bound.list.covers(structure):
+            self._bound = self._search(structure)
+        return self._bound
 
     def _search(self, structure: Structure) -> "_Bound":
         """Builds a neighbour list, cuts it, and sends the parts to their devices."""
@@ -207,15 +228,18 @@ class ShardedPotential:
     def _run(self, bound: "_Bound", structure: Structure) -> Evaluation:
         """One call of the compiled function."""
         self.capacities.add(bound.sizes)
+        arguments, capacity = self._arguments(bound, structure)
+        return jax.device_get(self.program(*arguments, capacity=capacity))
+
+    def _arguments(self, bound: "_Bound", structure: Structure) -> tuple[tuple, int]:
+        """What the compiled function is called with."""
         config, atoms = self.potential.config, len(structure.numbers)
         positions = np.zeros((bound.sizes.atoms, 3), jnp.dtype(config.precision.geometry))
         # Small numbers lose less in float32 when a simulation has drifted far from the origin.
         positions[:atoms] = structure.positions - structure.positions.mean(axis=0)
         cell = np.zeros((2, 3, 3), positions.dtype)
         cell[0] = structure.cell * np.any(structure.pbc)
-        capacity = bound.sizes.evaluated.edges
-        outcome = self.program(self._params, bound.parts, positions, cell, capacity=capacity)
-        return jax.device_get(outcome)
+        return (self._params, bound.parts, positions, cell), bound.sizes.evaluated.edges
 
     def _sharding(self, *axes: str) -> NamedSharding:
         return NamedSharding(self._mesh, PartitionSpec(*axes))
@@ -246,3 +270,7 @@ def _with_edges(sizes: Sizes, edges: int) -> Sizes:
     """Sizes for parts with up to so many edges within the cutoff."""
     evaluated = part_capacity(sizes.evaluated, sizes.parts, sizes.listed.atoms - 1, edges)
     return dataclasses.replace(sizes, evaluated=evaluated)
+
+
+def _as_structure(item: "Structure | ase.Atoms") -> Structure:
+    return item if isinstance(item, Structure) else Structure.from_atoms(item)

@@ -5,14 +5,14 @@ from allegro_jax.graphs.graph_dataset import GraphDataset, average_neighbors
 from allegro_jax.graphs.neighbors import NeighborList, neighbor_list
 from allegro_jax.graphs.padding import (
     Capacity,
+    PartsCapacity,
     buckets_for,
     capacities_for,
     capacity_for,
     padding_waste,
-    part_capacity,
-    rounded_atoms,
+    parts_capacity,
+    reused_capacity,
     rounded_capacity,
-    rounded_parts,
 )
 from allegro_jax.graphs.passes import ordered_batches
 from allegro_jax.graphs.skin import SkinList, prune
@@ -21,6 +21,7 @@ __all__ = [
     "Capacity",
     "GraphDataset",
     "NeighborList",
+    "PartsCapacity",
     "SkinList",
     "average_neighbors",
     "batch",
@@ -31,9 +32,8 @@ __all__ = [
     "neighbor_list",
     "ordered_batches",
     "padding_waste",
-    "part_capacity",
+    "parts_capacity",
     "prune",
-    "rounded_atoms",
+    "reused_capacity",
     "rounded_capacity",
-    "rounded_parts",
 ]

@@ -10,7 +10,7 @@ atoms or edges more or less do not recompile anything.
 import dataclasses
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _ATOM_STEP, _EDGE_STEP = 4, 32  # tight rounding: at most 3 atoms and 31 edges of waste
 _STEPS_PER_DOUBLING = 4  # coarse rounding: 16, 20, 24, 28, 32, 40, ...: at most 20 % of waste
-_PART_STEPS_PER_DOUBLING = 16  # the edges of parts: at most 6 % of waste
+_FINE_STEPS_PER_DOUBLING = 16  # at most 6 % of waste
 _SAMPLED_BATCHES, _QUANTILES = 1000, 32
 _TOLERATED_WASTE = 0.15  # of the edges, before a second capacity is worth its compilation
 
@@ -133,40 +133,91 @@ def rounded_capacity(atoms: int, edges: int, graphs: int = 1) -> Capacity:
     Sizes are rounded up to quarters of a power of two, so that those met one by one, as by a
     calculator along a trajectory, share few compilations.
     """
-    return Capacity(rounded_atoms(atoms), _coarse(edges, _EDGE_STEP), graphs + 1)
+    return Capacity(_coarse(atoms + 1, 16), _coarse(edges, _EDGE_STEP), graphs + 1)
 
 
-def rounded_atoms(atoms: int) -> int:
-    """Returns the smallest coarse number of rows that holds these atoms and one of padding."""
-    return _coarse(atoms + 1, 16)
+@dataclasses.dataclass(frozen=True)
+class PartsCapacity:
+    """Array sizes for a structure that is evaluated in parts.
 
+    How many parts there are is none of it, as long as they find room.
 
-def rounded_parts(edges: int, part_edges: int) -> int:
-    """Returns how many parts of at most about `part_edges` edges a structure is cut into.
-
-    The count comes from the coarse number of edges, so that it does not change with every edge.
+    Attributes:
+        atoms: rows of the arrays of the whole structure.
+        slots: room for parts on each device.
+        listed: padded size of the neighbour list of a part.
+        evaluated: padded size of what the model sees of a part.
     """
-    return -(-_coarse(edges, _EDGE_STEP) // part_edges)
+
+    atoms: int
+    slots: int
+    listed: Capacity
+    evaluated: Capacity
+
+    @property
+    def cost(self) -> int:
+        """What a part costs, in edges; local atoms count for about as much."""
+        return self.evaluated.edges + self.evaluated.atoms
+
+    def with_edges(self, edges: int, *, fine: bool) -> "PartsCapacity":
+        """The same with room for that many evaluated edges per part; see `parts_capacity`."""
+        evaluated = dataclasses.replace(self.evaluated, edges=_part_edges(edges, fine))
+        return dataclasses.replace(self, evaluated=evaluated)
+
+    def holds(self, other: "PartsCapacity") -> bool:
+        """Tells whether whatever fits into `other` fits into this as well."""
+        return self.joined(other) == self
+
+    def joined(self, other: "PartsCapacity") -> "PartsCapacity":
+        """The smallest capacity that holds both."""
+        return PartsCapacity(
+            max(self.atoms, other.atoms),
+            max(self.slots, other.slots),
+            _larger(self.listed, other.listed),
+            _larger(self.evaluated, other.evaluated),
+        )
 
 
-def part_capacity(current: Capacity | None, parts: int, atoms: int, edges: int) -> Capacity:
-    """Returns a capacity for every part of a structure; it never becomes smaller than `current`.
+def parts_capacity(
+    atoms: int,
+    chunks: int,
+    part_atoms: int,
+    part_edges: tuple[int, int],
+    *,
+    fine: bool,
+) -> PartsCapacity:
+    """Returns a rounded capacity for a structure in parts.
 
-    So a number of neighbours that fluctuates about the edge of a bucket, as in a simulation, does
-    not switch between two programs. The edges of one part alone are rounded as in
-    `rounded_capacity`, those of many finer, for there padding costs more than compilations.
+    What costs little, arrays of the whole structure and room for parts, is rounded to powers of
+    two; the edges of a part as in `rounded_capacity`, or finer.
 
     Args:
-        current: what was used so far, None at the beginning.
-        parts: number of parts.
-        atoms: most atoms in a part.
-        edges: most edges in a part.
+        atoms: atoms of the structure.
+        chunks: parts per device.
+        part_atoms: most atoms in a part, its halo included.
+        part_edges: most edges in a part, listed and evaluated.
+        fine: for many parts, which have equally many edges, so that little padding is needed.
     """
-    steps = _STEPS_PER_DOUBLING if parts == 1 else _PART_STEPS_PER_DOUBLING
-    needed = Capacity(rounded_atoms(atoms), _coarse(edges, _EDGE_STEP, steps), 2)
-    if current is None:
-        return needed
-    return Capacity(max(current.atoms, needed.atoms), max(current.edges, needed.edges), 2)
+    rows = _coarse(part_atoms + 1, 16)
+    listed, evaluated = (Capacity(rows, _part_edges(edges, fine), 2) for edges in part_edges)
+    return PartsCapacity(_power_of_two(atoms + 1), _power_of_two(chunks), listed, evaluated)
+
+
+def reused_capacity(known: Iterable[PartsCapacity], needed: PartsCapacity) -> PartsCapacity:
+    """Returns the cheapest known capacity that holds what is needed at little waste, or `needed`.
+
+    Args:
+        known: capacities that something was compiled for.
+        needed: what a structure needs.
+    """
+    fitting = [
+        capacity
+        for capacity in known
+        if capacity.holds(needed)
+        and capacity.cost <= (1.0 + _TOLERATED_WASTE) * needed.cost
+        and max(capacity.atoms // needed.atoms, capacity.slots // needed.slots) <= 4
+    ]
+    return min(fitting, key=lambda capacity: capacity.cost, default=needed)
 
 
 def padding_waste(
@@ -192,6 +243,23 @@ def _padded_edges(sampled: Int[np.ndarray, "batches"], sizes: Sequence[int]) -> 
     # Drawn with replacement, a sample may exceed the worst case of different structures.
     which = np.minimum(np.searchsorted(sizes, sampled), len(sizes) - 1)
     return np.asarray(sizes)[which]
+
+
+def _larger(first: Capacity, second: Capacity) -> Capacity:
+    return Capacity(
+        max(first.atoms, second.atoms),
+        max(first.edges, second.edges),
+        max(first.graphs, second.graphs),
+    )
+
+
+def _part_edges(edges: int, fine: bool) -> int:
+    steps = _FINE_STEPS_PER_DOUBLING if fine else _STEPS_PER_DOUBLING
+    return _coarse(edges, _EDGE_STEP, steps)
+
+
+def _power_of_two(size: int) -> int:
+    return 1 << (size - 1).bit_length()
 
 
 def _coarse(size: int, floor: int, steps: int = _STEPS_PER_DOUBLING) -> int:

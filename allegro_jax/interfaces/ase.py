@@ -8,7 +8,8 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from allegro_jax.datasets.dataset import Structure
-from allegro_jax.sharding.spatial import ShardedPotential, Sizes
+from allegro_jax.graphs import PartsCapacity
+from allegro_jax.sharding.spatial import ShardedPotential
 
 if TYPE_CHECKING:
     import ase
@@ -53,7 +54,7 @@ class AllegroCalculator(Calculator):
         return self.sharded.skin
 
     @property
-    def capacities(self) -> set[Sizes]:
+    def capacities(self) -> set[PartsCapacity]:
         """Array sizes met so far; each of them was compiled."""
         return self.sharded.capacities
 

@@ -28,7 +28,7 @@ _COPIES = 11
 
 
 class Parts(NamedTuple):
-    """Parts of a structure as arrays with the parts as first axis.
+    """Parts of a structure as arrays with the parts as first axis, equally many per device.
 
     Attributes:
         graph: a padded graph per part; its positions and cells are placeholders.
@@ -71,11 +71,15 @@ def chunk_edges(config: ModelConfig, platform: str) -> int:
     return max(32, int(_CHUNK_BYTES.get(platform, _OTHER_CHUNK_BYTES) / (_COPIES * feature)))
 
 
-def part_arrays(cut: Partition, atoms: int, capacity: Capacity, dtype: jnp.dtype) -> Parts:
+def part_arrays(
+    cut: Partition, devices: int, slots: int, atoms: int, capacity: Capacity, dtype: jnp.dtype
+) -> Parts:
     """The parts as padded numpy arrays.
 
     Args:
         cut: from `partition`.
+        devices: how many share the parts.
+        slots: room for so many parts per device; the last ones may stay empty.
         atoms: rows of the arrays of the whole structure.
         capacity: what every part is padded to.
         dtype: of shifts.
@@ -87,7 +91,16 @@ def part_arrays(cut: Partition, atoms: int, capacity: Capacity, dtype: jnp.dtype
     for part, first in enumerate(cut.parts.atom_offsets[:-1]):
         atoms = cut.parts.n_atoms[part]
         rows[part, :atoms] = cut.rows[first : first + atoms]
-    return Parts(stacked, rows, cut.n_own.astype(np.int32))
+    filled = Parts(stacked, rows, cut.n_own.astype(np.int32))
+    return jax.tree.map(lambda array: _with_slots(array, devices, slots), filled)
+
+
+def _with_slots(array: np.ndarray, devices: int, slots: int) -> np.ndarray:
+    """Parts, device by device, followed by empty ones up to `slots` per device."""
+    spread = array.reshape(devices, -1, *array.shape[1:])
+    padded = np.zeros((devices, slots, *array.shape[1:]), array.dtype)
+    padded[:, : spread.shape[1]] = spread
+    return padded.reshape(-1, *array.shape[1:])
 
 
 @functools.lru_cache
@@ -97,17 +110,18 @@ def compiled_evaluation(config: ModelConfig, mesh: Mesh) -> Callable[..., Evalua
 
     @functools.partial(jax.jit, static_argnames="capacity")
     def step(
-        params: Params, parts: Parts, positions: Array, cell: Array, *, capacity: int
+        params: Params, parts: Parts, count: Array, positions: Array, cell: Array, *, capacity: int
     ) -> Evaluation:
+        whole = PartitionSpec()
         local = jax.shard_map(
             functools.partial(evaluate_parts, model, capacity),
             mesh=mesh,
-            in_specs=(PartitionSpec(), PartitionSpec(AXIS), PartitionSpec(), PartitionSpec()),
-            out_specs=PartitionSpec(),
+            in_specs=(whole, PartitionSpec(AXIS), whole, whole, whole),
+            out_specs=whole,
             # The zeros that a sum begins with would have to be marked, differently by version.
             check_vma=False,
         )
-        return local(params, parts, positions, cell)
+        return local(params, parts, count, positions, cell)
 
     return step
 
@@ -117,6 +131,7 @@ def evaluate_parts(
     capacity: int,
     params: Params,
     parts: Parts,
+    count: Int[Array, ""],
     positions: Float[Array, "atoms 3"],
     cell: Float[Array, "2 3 3"],
 ) -> Evaluation:
@@ -127,6 +142,7 @@ def evaluate_parts(
         capacity: edges that the model sees of a part.
         params: its parameters.
         parts: those of this device.
+        count: how many of them are not empty.
         positions: of the whole structure (Å).
         cell: Å, of the structure and of the padding.
     """
@@ -134,11 +150,15 @@ def evaluate_parts(
     def evaluate(part: Parts) -> Evaluation:
         return evaluate_part(model, capacity, params, part, positions, cell)
 
-    def add(total: Evaluation, part: Parts) -> tuple[Evaluation, None]:
-        return _added(total, part, evaluate(part)), None
+    def add(index: int | Array, total: Evaluation) -> Evaluation:
+        part = jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, index, keepdims=False), parts)
+        return _added(total, part, evaluate(part))
 
     shapes = jax.eval_shape(evaluate, jax.tree.map(lambda leaf: leaf[0], parts))
-    total, _ = jax.lax.scan(add, _nothing(shapes, positions.shape[0]), parts)
+    nothing = _nothing(shapes, positions.shape[0])
+    # A count that is an argument keeps the number of parts out of what is compiled.
+    one_slot = parts.rows.shape[0] == 1
+    total = add(0, nothing) if one_slot else jax.lax.fori_loop(0, count, add, nothing)
     forces, energies, stress = jax.lax.psum(
         (total.forces, total.atomic_energies, total.stress), AXIS
     )

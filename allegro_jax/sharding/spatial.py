@@ -15,7 +15,7 @@ Chunks pay on a CPU even where memory is no concern: with features that stay in 
 takes less than half of the time.
 """
 
-import dataclasses
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,7 +26,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Int
 
 from allegro_jax.datasets.dataset import Structure
-from allegro_jax.graphs import Capacity, SkinList, part_capacity, rounded_atoms, rounded_parts
+from allegro_jax.graphs import PartsCapacity, SkinList, parts_capacity, reused_capacity
 from allegro_jax.graphs.neighbors import COINCIDENT
 from allegro_jax.models.energy import Predictions, precision_scope
 from allegro_jax.sharding.partition import Partition, partition
@@ -44,22 +44,8 @@ if TYPE_CHECKING:
 
     from allegro_jax.potential import Potential, Result
 
-
-@dataclasses.dataclass(frozen=True)
-class Sizes:
-    """Everything that a compiled program depends on besides the config and the devices.
-
-    Attributes:
-        atoms: rows of the arrays of the whole structure.
-        parts: devices x chunks.
-        listed: padded size of the neighbour list of a part.
-        evaluated: padded size of what the model sees of a part.
-    """
-
-    atoms: int
-    parts: int
-    listed: Capacity
-    evaluated: Capacity
+_SLACK = 1.03
+"""More chunks than would do if every cut were perfect."""
 
 
 class Balance(NamedTuple):
@@ -82,8 +68,9 @@ class ShardedPotential:
     """A potential that evaluates one structure in parts; see `Potential.sharded`.
 
     The neighbour list stays from call to call while `SkinList.covers` says so. Array sizes are
-    rounded up and, while the rounded number of atoms stays, never shrink, so that a simulation
-    compiles once, and again only if it becomes much denser.
+    rounded up and, while the number of atoms stays, never shrink, so that a simulation compiles
+    once, and again only if it becomes much denser. Other structures take sizes met before where
+    these fit.
 
     Attributes:
         potential: what is evaluated.
@@ -115,7 +102,7 @@ class ShardedPotential:
         if not (np.isfinite(skin) and skin >= 0):
             raise ValueError(f"the skin must be a length in Å, zero or more; came {skin}")
         self.potential, self.chunks, self.skin = potential, chunks, float(skin)
-        self.capacities: set[Sizes] = set()
+        self.capacities: set[PartsCapacity] = set()
         self.n_builds = 0
         self._mesh = Mesh(np.array(self.devices), (AXIS,))
         with precision_scope(potential.config.precision):
@@ -178,7 +165,7 @@ class ShardedPotential:
             raise ValueError("the balance is known after the first structure; evaluate one")
         sizes, parts = self._bound.sizes, self._bound.partition
         edges = parts.n_counted.reshape(len(self.devices), -1).sum(axis=1)
-        computed = sizes.parts * sizes.evaluated.edges
+        computed = len(parts.n_own) * sizes.evaluated.edges
         imbalance = edges.max() / max(edges.mean(), 1.0) - 1.0 if edges.any() else 0.0
         return Balance(edges, float(imbalance), 1.0 - edges.sum() / computed, parts.halo_fraction)
 
@@ -186,7 +173,9 @@ class ShardedPotential:
         bound = self._bind(structure)
         evaluation = self._run(bound, structure)
         if evaluation.n_edges > bound.sizes.evaluated.edges:
-            sizes = _with_edges(bound.sizes, int(evaluation.n_edges))
+            sizes = bound.sizes.with_edges(
+                int(evaluation.n_edges), fine=len(bound.partition.n_own) > 1
+            )
             bound = self._bound = bound._replace(sizes=sizes)
             evaluation = self._run(bound, structure)
         return evaluation
@@ -203,27 +192,32 @@ class ShardedPotential:
         self.potential.check_elements(structure)
         found = SkinList.build(structure, config.cutoff, self.skin, config.atomic_numbers)
         self.n_builds += 1
-        atoms = rounded_atoms(len(structure.numbers))
-        before = None if self._bound is None else self._bound.sizes
-        same = before if before is not None and before.atoms == atoms else None
-        count = max(self._parts(int(found.inside.sum())), same.parts if same else 1)
-        if same and same.parts != count:
-            same = None
-        cut = partition(found.graphs, structure.pbc, count, found.inside)
-        sizes = _sizes(same, atoms, cut)
-        dtype = jnp.dtype(config.precision.geometry)
-        arrays = jax.device_put(
-            part_arrays(cut, sizes.atoms, sizes.listed, dtype), self._sharding(AXIS)
-        )
-        return _Bound(found, cut, arrays, sizes)
-
-    def _parts(self, edges: int) -> int:
-        """Parts for that many edges: a multiple of the devices."""
+        chunks = self._chunks(len(structure.numbers), int(found.inside.sum()))
         devices = len(self.devices)
+        cut = partition(found.graphs, structure.pbc, devices * chunks, found.inside)
+        sizes = self._sizes(len(structure.numbers), chunks, cut)
+        dtype = jnp.dtype(config.precision.geometry)
+        arrays = part_arrays(cut, devices, sizes.slots, sizes.atoms, sizes.listed, dtype)
+        return _Bound(found, cut, jax.device_put(arrays, self._sharding(AXIS)), chunks, sizes)
+
+    def _sizes(self, atoms: int, chunks: int, cut: Partition) -> PartsCapacity:
+        """Sizes for a partition, if possible such as were met before."""
+        edges = int(cut.parts.n_edges.max()), int(cut.n_counted.max())
+        most_atoms = int(cut.parts.n_atoms.max())
+        needed = parts_capacity(atoms, chunks, most_atoms, edges, fine=len(cut.n_own) > 1)
+        if self._bound is not None and len(self._bound.list.structure.numbers) == atoms:
+            # A simulation: what fluctuates must not switch between two programs.
+            return needed.joined(self._bound.sizes)
+        return reused_capacity(self.capacities, needed)
+
+    def _chunks(self, atoms: int, edges: int) -> int:
+        """Parts per device for that many atoms and edges."""
         if self.chunks is not None:
-            return devices * self.chunks
+            return self.chunks
         target = chunk_edges(self.potential.config, self.devices[0].platform)
-        return devices * rounded_parts(-(-edges // devices), target)
+        # Whole atoms: parts of three or four would all be padded to four.
+        atoms_per_chunk = max(1, target * atoms // max(edges, 1))
+        return max(1, math.ceil(_SLACK * atoms / (len(self.devices) * atoms_per_chunk)))
 
     def _run(self, bound: "_Bound", structure: Structure) -> Evaluation:
         """One call of the compiled function."""
@@ -239,37 +233,25 @@ class ShardedPotential:
         positions[:atoms] = structure.positions - structure.positions.mean(axis=0)
         cell = np.zeros((2, 3, 3), positions.dtype)
         cell[0] = structure.cell * np.any(structure.pbc)
-        return (self._params, bound.parts, positions, cell), bound.sizes.evaluated.edges
+        count = np.int32(bound.chunks)
+        return (self._params, bound.parts, count, positions, cell), bound.sizes.evaluated.edges
 
     def _sharding(self, *axes: str) -> NamedSharding:
         return NamedSharding(self._mesh, PartitionSpec(*axes))
 
 
 class _Bound(NamedTuple):
-    """A neighbour list, how it is cut, its parts on the devices, and the sizes of these."""
+    """A neighbour list, how it is cut, its parts on the devices, and the sizes of these.
+
+    Attributes:
+        chunks: parts per device.
+    """
 
     list: SkinList
     partition: Partition
     parts: Parts
-    sizes: Sizes
-
-
-def _sizes(before: Sizes | None, atoms: int, cut: Partition) -> Sizes:
-    """Sizes that hold a partition and are not below those before."""
-    listed, evaluated = (before.listed, before.evaluated) if before else (None, None)
-    parts, most_atoms = len(cut.n_own), int(cut.parts.n_atoms.max())
-    return Sizes(
-        atoms,
-        parts,
-        part_capacity(listed, parts, most_atoms, int(cut.parts.n_edges.max())),
-        part_capacity(evaluated, parts, most_atoms, int(cut.n_counted.max())),
-    )
-
-
-def _with_edges(sizes: Sizes, edges: int) -> Sizes:
-    """Sizes for parts with up to so many edges within the cutoff."""
-    evaluated = part_capacity(sizes.evaluated, sizes.parts, sizes.listed.atoms - 1, edges)
-    return dataclasses.replace(sizes, evaluated=evaluated)
+    chunks: int
+    sizes: PartsCapacity
 
 
 def _as_structure(item: "Structure | ase.Atoms") -> Structure:

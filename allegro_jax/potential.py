@@ -159,37 +159,30 @@ class Potential:
         with precision_scope(self.config.precision):
             return compiled_predict(build_model(self.config), self.params, graph)
 
-    def sharded(
-        self, devices: "Sequence[jax.Device] | None" = None, chunks: int | None = None
-    ) -> "ShardedPotential":
-        """Returns the same potential, evaluating one structure in parts; for large ones.
+    def sharded(self, devices: "Sequence[jax.Device] | None" = None) -> "ShardedPotential":
+        """Returns the same potential, evaluating one structure in parts, one on each device.
 
         Args:
             devices: what the structure is spread over; None for all devices of this process.
-            chunks: parts per device, evaluated one after the other, so that the memory for
-                features is that of one of them; None for chunks of a size that suits the device.
 
         Raises:
-            ValueError: no devices, the same one twice, less than one chunk.
+            ValueError: no devices, or the same one twice.
 
         Example:
             >>> from ase.build import bulk
             >>> from allegro_jax.configs import AllegroConfig
             >>> from allegro_jax.potential import Potential, initial_params
             >>> config = AllegroConfig(type_names=("Cu",), cutoff=4.0)
-            >>> sharded = Potential(config, initial_params(config)).sharded(chunks=4)
+            >>> sharded = Potential(config, initial_params(config)).sharded()
             >>> sharded(bulk("Cu", cubic=True) * 3).forces.shape
             (108, 3)
         """
         from allegro_jax.sharding.spatial import ShardedPotential  # needs this module's results
 
-        return ShardedPotential(self, devices, chunks)
+        return ShardedPotential(self, devices)
 
     def calculator(
-        self,
-        skin: float = 1.0,
-        devices: "Sequence[jax.Device] | None" = None,
-        chunks: int | None = None,
+        self, skin: float = 1.0, devices: "Sequence[jax.Device] | None" = None
     ) -> "AllegroCalculator":
         """Returns a calculator for ASE: energy, energies of the atoms, forces, stress.
 
@@ -197,7 +190,6 @@ class Potential:
             skin: Å by which neighbour lists exceed the cutoff; a larger skin means fewer searches
                 and more pairs to look at in every step.
             devices: what each structure is spread over, see `sharded`; None for the default one.
-            chunks: parts per device, see `sharded`.
 
         Example:
             >>> from ase.build import molecule
@@ -212,7 +204,7 @@ class Potential:
         from allegro_jax.interfaces.ase import AllegroCalculator  # ASE's half a second
 
         chosen = _default_device() if devices is None else devices
-        return AllegroCalculator(self, skin, chosen, chunks)
+        return AllegroCalculator(self, skin, chosen)
 
     def results(self, structures: Iterable[Structure], predictions: Predictions) -> list[Result]:
         """Takes an evaluated batch apart and adds the reference energies, in float64.

@@ -1,19 +1,18 @@
 """Compilation as a resource: programs compiled ahead of time, counted and timed."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import jax
-import jraph
 
 
 class Program:
-    """A pure function of a padded graph, compiled once for every capacity it meets.
+    """A pure function of padded graphs, compiled once for every array size it meets.
 
     Args:
         function: What is compiled.
-        graph_argument: Position of the graph among the arguments.
+        graph_argument: Position of the graphs (a pytree of arrays) among the arguments.
         donate: Positions of arguments whose memory the result may take.
 
     Attributes:
@@ -25,16 +24,16 @@ class Program:
     ) -> None:
         self._jitted = jax.jit(function, donate_argnums=tuple(donate))
         self._graph_argument = graph_argument
-        self._compiled: dict[tuple[int, ...], jax.stages.Compiled] = {}
+        self._compiled: dict[Hashable, jax.stages.Compiled] = {}
         self.compile_s = 0.0
 
     def __call__(self, *arguments: Any) -> Any:
-        """Calls the function, compiled for the capacity of the graph."""
+        """Calls the function, compiled for the sizes of the graphs."""
         return self.compiled(*arguments)(*arguments)
 
     def compiled(self, *arguments: Any) -> jax.stages.Compiled:
         """Returns the compiled function for these arguments, without calling it."""
-        key = _sizes(arguments[self._graph_argument])
+        key = _layout(arguments[self._graph_argument])
         if key not in self._compiled:
             begin = time.monotonic()
             self._compiled[key] = self._jitted.lower(*arguments).compile()
@@ -47,5 +46,25 @@ class Program:
         return len(self._compiled)
 
 
-def _sizes(graph: jraph.GraphsTuple) -> tuple[int, ...]:
-    return graph.n_node.shape[0], graph.senders.shape[0], graph.nodes["positions"].shape[0]
+class CompilationCount:
+    """Counts what this process compiles from now on, by JAX's own events.
+
+    Attributes:
+        programs: Programs compiled, small ones included, or taken from the persistent cache.
+        seconds: Seconds that took.
+    """
+
+    def __init__(self) -> None:
+        self.programs, self.seconds = 0, 0.0
+        jax.monitoring.register_event_duration_secs_listener(self._on_event)
+
+    def _on_event(self, event: str, duration_secs: float, **_: Any) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            self.programs += 1
+            self.seconds += duration_secs
+
+
+def _layout(graph: Any) -> Hashable:
+    """Everything that makes one batch need another program than a second one."""
+    leaves, structure = jax.tree.flatten(graph)
+    return structure, tuple(leaf.shape for leaf in leaves)

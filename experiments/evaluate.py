@@ -10,6 +10,8 @@ import sys
 
 from absl import app, flags
 
+from experiments import runtime
+
 _POTENTIAL = flags.DEFINE_string("potential", None, "Folder of a saved potential.")
 _DATASET = flags.DEFINE_string("dataset", None, "Registered name, or a file that ASE reads.")
 _PATH = flags.DEFINE_string("path", "", "Folder of full data files.")
@@ -22,16 +24,18 @@ flags.mark_flags_as_required(["potential", "dataset"])
 def evaluate_potential(
     folder: str, dataset: str, path: str, split: str, batch_size: int, passes: int
 ) -> dict[str, object]:
-    """Returns errors (eV, Å), latency and cost of a saved potential on a data set.
+    """Returns errors (eV, Å), latency, cost and compilation of a saved potential on a data set.
 
     Raises:
         ValueError: If the potential, the data or the split cannot be used.
     """
     from allegro_jax.datasets import load  # `--help` answers at once
     from allegro_jax.potential import Potential
+    from allegro_jax.programs import CompilationCount
     from allegro_jax.timing import InferencePass, measure
     from allegro_jax.training.evaluation import evaluate
 
+    compilation = CompilationCount()
     potential = Potential.load(folder)
     structures = load(dataset, path=path or None)
     if split:
@@ -44,11 +48,13 @@ def evaluate_potential(
         "errors": evaluate(potential, structures, batch_size),
         "latency": measure([inference], passes)[0]._asdict(),
         "cost": inference.cost._asdict(),
+        "compilation": {"seconds": compilation.seconds, "programs": compilation.programs},
     }
 
 
 def main(_: list[str]) -> None:
     """Evaluates what the flags name."""
+    runtime.set_up()
     arguments = (_POTENTIAL.value, _DATASET.value, _PATH.value, _SPLIT.value)
     try:
         print(json.dumps(evaluate_potential(*arguments, _BATCH_SIZE.value, _PASSES.value)))

@@ -16,6 +16,9 @@ from experiments.study import FAILURE, n_finished
 UNITS = {"forces_mae": (1e3, "meV/Å"), "energy_mae": (1e3, "meV")}
 """Factor from eV and Å, and the unit shown, of each validation error."""
 
+COMPILATIONS = "compilations"
+"""Attribute of a trial: how many programs it compiled."""
+
 
 class SearchProgress:
     """A progress bar over the trials of all variants.
@@ -70,7 +73,11 @@ class SearchProgress:
         trial = study.get_trials(deepcopy=False)[self._number]
         if trial.state == TrialState.COMPLETE:
             error, seconds = trial.values
-            result = f"{self._format(error)}, {seconds:.3f} s"
+            programs, compile_s = (trial.user_attrs[key] for key in (COMPILATIONS, "compilation"))
+            result = (
+                f"{self._format(error)}, {seconds:.3f} s, "
+                f"{programs} programs compiled in {compile_s:.0f} s"
+            )
         else:
             result = f"failed: {trial.user_attrs.get(FAILURE, 'interrupted')}"
         settings = ", ".join(f"{key} {_short(value)}" for key, value in trial.params.items())

@@ -35,6 +35,7 @@ class TrialRecord:
         seed: Seed of the training.
         stopped_by: What ended the training.
         environment: Versions, platform and device.
+        padding_waste: Expected share of padding among the edges of the training batches.
     """
 
     variant: str
@@ -51,6 +52,7 @@ class TrialRecord:
     seed: int
     stopped_by: str
     environment: dict[str, str]
+    padding_waste: float = 0.0
 
     def save(self, path: Path) -> None:
         """Writes the record; a crash leaves the whole record or none."""

@@ -16,6 +16,8 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
+from experiments import runtime
+
 # The small linear systems of the surrogates lose more to waiting threads than they gain.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -28,6 +30,7 @@ def main(_: list[str]) -> None:
     """Runs the search that the flags describe."""
     from experiments.search_loop import search  # `--help` answers at once
 
+    runtime.set_up()
     try:
         search(_CONFIG.value, Path(_WORKDIR.value))
     except (ValueError, OSError) as error:

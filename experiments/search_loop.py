@@ -13,7 +13,7 @@ from allegro_jax.datasets import Splits
 from experiments import spaces
 from experiments.data import load_splits
 from experiments.models import model_config, training_config
-from experiments.progress import SearchProgress
+from experiments.progress import COMPILATIONS, SearchProgress
 from experiments.report import SearchResult, summary, write_report
 from experiments.study import (
     FAILURE,
@@ -132,7 +132,8 @@ def _objective(
         reason = f"{type(error).__name__}: {error}"[:2000]
         trial.set_user_attr(FAILURE, reason)
         raise TrialFailedError(reason) from error
-    for name, value in {**record.valid, **record.cost, **record.seconds}.items():
+    counts = {COMPILATIONS: record.compilations}
+    for name, value in {**record.valid, **record.cost, **record.seconds, **counts}.items():
         trial.set_user_attr(name, value)
     return record.objectives
 

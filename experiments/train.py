@@ -3,7 +3,8 @@
     python -m experiments.train --config=experiments/configs/train.py:rmd17-aspirin --workdir=DIR
 
 Run it again to continue from the newest checkpoint. The potential is left in `DIR/potential`:
-`allegro_jax.Potential.load("DIR/potential")`.
+`allegro_jax.Potential.load("DIR/potential")`. All devices share the work if the batch size is a
+multiple of their number; `--distributed` joins the devices of several processes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
+from experiments import processes, runtime
+
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Settings of the training.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; made when missing.")
 flags.mark_flags_as_required(["config", "workdir"])
@@ -23,8 +26,10 @@ def main(_: list[str]) -> None:
     """Runs the training that the flags describe."""
     from experiments.training_run import train_and_evaluate  # quick `--help`
 
+    runtime.set_up()
     try:
-        train_and_evaluate(_CONFIG.value, Path(_WORKDIR.value))
+        speaks = processes.join()
+        train_and_evaluate(_CONFIG.value, Path(_WORKDIR.value), quiet=not speaks)
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

@@ -16,12 +16,14 @@ from experiments.records import environment, write_json
 from experiments.trial import error_name
 
 
-def train_and_evaluate(config: ConfigDict, workdir: Path) -> TrainingResult:
+def train_and_evaluate(config: ConfigDict, workdir: Path, quiet: bool = False) -> TrainingResult:
     """Trains, tests on the test set, and writes `result.json` beside the potential.
 
     Args:
         config: See `experiments/configs/train.py`.
         workdir: Folder of the run.
+        quiet: Print and write nothing but what `train` does, as all but the first of several
+            processes.
 
     Raises:
         ValueError: If a setting, the data or the work directory does not fit.
@@ -32,13 +34,15 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> TrainingResult:
     training = training_config(config.params, config.training, config.seed)
     metric = error_name(splits)
     factor, unit = UNITS[metric]
-    with tqdm(total=training.max_epochs, unit="epoch", dynamic_ncols=True) as bar:
+    with tqdm(total=training.max_epochs, unit="epoch", dynamic_ncols=True, disable=quiet) as bar:
 
         def show(row: dict[str, float]) -> None:
             bar.update(int(row["epoch"]) - bar.n)
             bar.set_postfix_str(f"loss {row['loss']:.4g}, valid {factor * row[metric]:.2f} {unit}")
 
         result = train(model, training, splits.train, splits.valid, workdir=workdir, on_epoch=show)
+    if quiet:
+        return result
     test = evaluate(result.potential, splits.test)
     write_json(
         workdir / "result.json",
@@ -47,12 +51,16 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> TrainingResult:
             "test": test,
             "stopped_by": result.stopped_by,
             "compile_s": result.compile_s,
+            "compilations": result.compilations,
+            "padding_waste": result.padding_waste,
             "history": result.history,
             "environment": environment(),
         },
     )
     print(
         f"valid {factor * result.best[metric]:.2f} {unit}, test {factor * test[metric]:.2f} {unit};"
-        f" stopped by {result.stopped_by}; potential in {workdir / 'potential'}"
+        f" stopped by {result.stopped_by}; potential in {workdir / 'potential'}\n"
+        f"{result.compilations} programs compiled in {result.compile_s:.1f} s; "
+        f"{100 * result.padding_waste:.0f} % of the edges are padding"
     )
     return result

@@ -66,6 +66,7 @@ def run_trial(
         },
         compilations=result.compilations + inference.compilations,
         n_parameters=sum(leaf.size for leaf in jax.tree.leaves(result.potential.params)),
+        padding_waste=result.padding_waste,
         seed=seed,
         stopped_by=result.stopped_by,
         environment=environment(),

@@ -36,7 +36,8 @@ class ModelConfig:
         trainable_scales: make σ a parameter per type, which starts at the given values.
         trainable_shifts: make μ a parameter per type, which starts at the given values.
         pair_potential: `ZBL` or None.
-        tensor_product: "sparse" (unrolled, fast) or "e3nn" (`e3nn_jax.tensor_product`).
+        tensor_product: back end of the tensor product; "auto" takes that of the platform, "sparse"
+            is unrolled, "dense" uses matrix products, "e3nn" is `e3nn_jax.tensor_product`.
         precision: floating-point types.
     """
 
@@ -56,7 +57,7 @@ class ModelConfig:
     trainable_scales: bool = False
     trainable_shifts: bool = False
     pair_potential: ZBL | None = None
-    tensor_product: Literal["sparse", "e3nn"] = "sparse"
+    tensor_product: Literal["auto", "sparse", "dense", "e3nn"] = "auto"
     precision: Precision = Precision()
 
     architecture: ClassVar[str]
@@ -119,8 +120,8 @@ class ModelConfig:
             optional = defaults[field] is None
             ok = isinstance(value, kind) or (optional and value is None)
             require(ok, self, field, f"a {kind.__name__}{' or None' if optional else ''}")
-        ok = self.tensor_product in ("sparse", "e3nn")
-        require(ok, self, "tensor_product", "'sparse' or 'e3nn'")
+        ok = self.tensor_product in ("auto", "sparse", "dense", "e3nn")
+        require(ok, self, "tensor_product", "'auto', 'sparse', 'dense' or 'e3nn'")
 
     @property
     def normalization(self) -> Normalization:

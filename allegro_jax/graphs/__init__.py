@@ -1,17 +1,13 @@
 """Neighbour lists, padding and batches: from structures to padded `jraph` graphs."""
 
 from allegro_jax.graphs.batches import batch, batch_structures
+from allegro_jax.graphs.buckets import buckets_for, capacities_for, padding_waste
 from allegro_jax.graphs.graph_dataset import GraphDataset, average_neighbors
 from allegro_jax.graphs.neighbors import NeighborList, neighbor_list
 from allegro_jax.graphs.padding import (
     Capacity,
-    PartsCapacity,
-    buckets_for,
-    capacities_for,
     capacity_for,
-    padding_waste,
-    parts_capacity,
-    reused_capacity,
+    grown_capacity,
     rounded_capacity,
 )
 from allegro_jax.graphs.passes import ordered_batches
@@ -21,7 +17,6 @@ __all__ = [
     "Capacity",
     "GraphDataset",
     "NeighborList",
-    "PartsCapacity",
     "SkinList",
     "average_neighbors",
     "batch",
@@ -29,11 +24,10 @@ __all__ = [
     "buckets_for",
     "capacities_for",
     "capacity_for",
+    "grown_capacity",
     "neighbor_list",
     "ordered_batches",
     "padding_waste",
-    "parts_capacity",
     "prune",
-    "reused_capacity",
     "rounded_capacity",
 ]

@@ -5,7 +5,8 @@ Layout of a batch (float arrays in the dtype asked for, indices int32)::
     nodes     positions [atoms, 3], species [atoms], forces [atoms, 3] if labelled
     edges     shifts [edges, 3], integers stored as floats
     senders   neighbours j;  receivers: centres i, ascending
-    globals   cell [graphs, 3, 3], energy [graphs] and stress [graphs, 3, 3] if labelled
+    globals   cell [graphs, 3, 3], energy [graphs] and stress [graphs, 3, 3] if labelled,
+              max_neighbors, a `MaxNeighbors`, which holds no array
     n_node, n_edge [graphs]
 
 The structures come first, then one padding graph that owns every padding atom and edge, then,
@@ -14,8 +15,11 @@ when the batch has fewer structures than it has room for, empty graphs. That is 
 the last padding atom to itself at zero distance.
 """
 
+import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
+import jax
 import jraph
 import numpy as np
 from jaxtyping import Int
@@ -24,6 +28,27 @@ from numpy.typing import DTypeLike
 from allegro_jax.datasets.dataset import Dataset, Structure, ragged_rows
 from allegro_jax.graphs.graph_dataset import GraphDataset
 from allegro_jax.graphs.padding import Capacity, rounded_capacity, smallest_fit
+
+_NEIGHBOR_STEP = 64  # a change of the bound recompiles
+
+
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class MaxNeighbors:
+    """No atom of the data set has more neighbours; static, it takes part in no computation."""
+
+    number: int
+
+
+def neighbor_bound(graphs: GraphDataset) -> MaxNeighbors:
+    """Returns the bound that all batches of a data set share."""
+    return MaxNeighbors(-(-graphs.max_neighbors // _NEIGHBOR_STEP) * _NEIGHBOR_STEP)
+
+
+def max_neighbors(graph: jraph.GraphsTuple) -> int | None:
+    """Returns a bound on the neighbours of every atom of a batch, None if it carries none."""
+    bound = (graph.globals or {}).get("max_neighbors")
+    return None if bound is None else bound.number
 
 
 def batch(
@@ -79,6 +104,7 @@ def batch(
             cell=_padded(graphs.cell, indices, capacity.graphs, dtype),
             energy=_padded(graphs.energy, indices, capacity.graphs, dtype),
             stress=_padded(graphs.stress, indices, capacity.graphs, dtype),
+            max_neighbors=neighbor_bound(graphs),
         ),
         n_node=_sizes(n_atoms, capacity.atoms - total_atoms, capacity.graphs),
         n_edge=_sizes(n_edges, capacity.edges - total_edges, capacity.graphs),
@@ -140,5 +166,5 @@ def _sizes(
     return padded
 
 
-def _present(**arrays: np.ndarray | None) -> dict[str, np.ndarray]:
+def _present(**arrays: Any) -> dict[str, Any]:
     return {name: array for name, array in arrays.items() if array is not None}

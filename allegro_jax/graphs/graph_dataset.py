@@ -110,6 +110,15 @@ class GraphDataset:
         """First edge of each structure, and the number of edges at the end."""
         return np.concatenate([[0], np.cumsum(self.n_edges)])
 
+    @cached_property
+    def max_neighbors(self) -> int:
+        """Edges of the atom that has most."""
+        if len(self.centres) == 0:
+            return 0
+        # Centres ascend within a structure: an atom's edges are one run.
+        owners = self.centres + np.repeat(self.atom_offsets[:-1], self.n_edges)
+        return int(np.bincount(owners).max())
+
     @property
     def average_neighbors(self) -> float:
         """Directed edges per atom, over the whole set."""

@@ -5,14 +5,14 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from allegro_jax.graphs.batches import batch
+from allegro_jax.graphs.buckets import exact_capacities
 from allegro_jax.graphs.graph_dataset import GraphDataset
-from allegro_jax.graphs.padding import capacities_for
 
 
 def ordered_batches(
     graphs: GraphDataset, batch_size: int, dtype: DTypeLike = np.float32
 ) -> list[jraph.GraphsTuple]:
-    """Returns batches that hold every structure once, in order, in one or two capacities.
+    """Returns batches that hold every structure once, in order, in as few capacities as it takes.
 
     Args:
         graphs: The data set.
@@ -20,7 +20,7 @@ def ordered_batches(
         dtype: Of the float arrays.
     """
     size = min(batch_size, len(graphs))
-    capacities = capacities_for(graphs, size)
-    starts = range(0, len(graphs), size)
-    chunks = [np.arange(start, min(start + size, len(graphs))) for start in starts]
-    return [batch(graphs, chunk, capacities, dtype) for chunk in chunks]
+    steps = -(-len(graphs) // size)
+    rows = np.minimum(np.arange(steps * size), len(graphs)).reshape(steps, size)
+    capacities = exact_capacities(graphs, rows[:, None, :])
+    return [batch(graphs, row[row < len(graphs)], capacities, dtype) for row in rows]

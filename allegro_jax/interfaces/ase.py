@@ -8,8 +8,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from allegro_jax.datasets.dataset import Structure
-from allegro_jax.graphs import PartsCapacity
-from allegro_jax.sharding.spatial import ShardedPotential
+from allegro_jax.sharding.spatial import ShardedPotential, Sizes
 
 if TYPE_CHECKING:
     import ase
@@ -37,7 +36,6 @@ class AllegroCalculator(Calculator):
         potential: "Potential",
         skin: float = 1.0,
         devices: Sequence[jax.Device] | None = None,
-        chunks: int | None = None,
     ) -> None:
         """Prepares a calculator; nothing is compiled before the first structure.
 
@@ -46,7 +44,7 @@ class AllegroCalculator(Calculator):
         """
         super().__init__()
         self.potential = potential
-        self.sharded = ShardedPotential(potential, devices, chunks, skin)
+        self.sharded = ShardedPotential(potential, devices, skin)
 
     @property
     def skin(self) -> float:
@@ -54,7 +52,7 @@ class AllegroCalculator(Calculator):
         return self.sharded.skin
 
     @property
-    def capacities(self) -> set[PartsCapacity]:
+    def capacities(self) -> set[Sizes]:
         """Array sizes met so far; each of them was compiled."""
         return self.sharded.capacities
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from allegro_jax.configs import AllegroConfig
 from allegro_jax.models.base import EdgeEnergyModel, Edges, EdgeTypes
 from allegro_jax.models.embedding import BesselEmbedding, SplineEmbedding
-from allegro_jax.nn.environment import edge_environments, weight_harmonics
+from allegro_jax.nn.environment import Components, edge_environments, weight_harmonics
 from allegro_jax.nn.geometry import spherical_harmonics
 from allegro_jax.nn.irreps import coupling_paths, harmonic_irreps, track_irreps
 from allegro_jax.nn.mlp import MLP, uniform_unit_variance
@@ -45,7 +45,7 @@ class Allegro(EdgeEnergyModel):
         dtype = jnp.dtype(config.precision.network)
         return MLP(widths, mlp.nonlinearity, config.normalization, dtype, name=name)
 
-    def _edge_scalars(self, edges: Edges) -> Float[Array, "edges features"]:
+    def _edge_scalars(self, edges: Edges) -> list[Float[Array, "edges features"]]:
         """All blocks of the scalar track, [s⁰; s¹; ...; s^L]."""
         config = self.config
         dtype = jnp.dtype(config.precision.network)
@@ -57,15 +57,16 @@ class Allegro(EdgeEnergyModel):
         block, weights = self._split(first(embedded))
         scalars = [block]
         for layer in range(config.num_layers):
-            weighted = self._weight_harmonics(weights, harmonics)
-            environment = edge_environments(weighted, edges.receivers, edges.normalization)
+            environment = edge_environments(
+                weights, harmonics, edges.centers, config.l_max, config.num_tensor_features
+            )
             tensors = self._couple(layer, tensors, environment)
             last = layer == config.num_layers - 1
             latent = self._mlp(num_scalars + (0 if last else self._num_weights), f"latent_{layer}")
-            output = latent(jnp.concatenate([*scalars, tensors[0]], axis=-1))
+            output = latent([*scalars, tensors[0]])
             block, weights = self._split(output)
             scalars.append(block)
-        return jnp.concatenate(scalars, axis=-1)
+        return scalars
 
     def _split(self, output: Float[Array, "edges outputs"]) -> tuple[Array, Array]:
         """Scalars and environment weights (none after the last layer)."""
@@ -91,18 +92,14 @@ class Allegro(EdgeEnergyModel):
 
     def _initial_tensors(
         self, embedded: Float[Array, "edges features"], harmonics: Float[Array, "components edges"]
-    ) -> Float[Array, "components edges channels"]:
+    ) -> Components:
         """V⁰_{u,lm} = w_{u,l} Y_lm."""
-        outputs = (self.config.l_max + 1) * self.config.num_tensor_features
+        l_max, channels = self.config.l_max, self.config.num_tensor_features
         options = (None, self.config.normalization, embedded.dtype)
-        weights = MLP((outputs,), *options, name="tensor_embed")(embedded)
-        return self._weight_harmonics(weights, harmonics)
+        weights = MLP(((l_max + 1) * channels,), *options, name="tensor_embed")(embedded)
+        return weight_harmonics(weights, harmonics, l_max, channels)
 
-    def _weight_harmonics(self, weights: Array, harmonics: Array) -> Array:
-        config = self.config
-        return weight_harmonics(weights, harmonics, config.l_max, config.num_tensor_features)
-
-    def _couple(self, layer: int, tensors: Array, environment: Array) -> Array:
+    def _couple(self, layer: int, tensors: Components, environment: Components) -> Components:
         """V' = Σ_paths c_path V ⊗ Γ; after the last layer only the scalar component."""
         config = self.config
         track = track_irreps(config.l_max, config.parity, config.num_layers)
@@ -112,6 +109,6 @@ class Allegro(EdgeEnergyModel):
             f"tensor_product_{layer}",
             uniform_unit_variance,
             (len(coupling_paths(*irreps)), channels),
-            tensors.dtype,
+            tensors[0].dtype,
         )
         return tensor_product(config.tensor_product, irreps)(tensors, environment, weights)

@@ -13,14 +13,20 @@ from jaxtyping import Array, Float
 from allegro_jax.configs import Allegro2023Config, Nonlinearity
 from allegro_jax.models.base import EdgeEnergyModel, Edges
 from allegro_jax.models.embedding import LatentEmbedding
-from allegro_jax.nn.environment import edge_environments, weight_harmonics
+from allegro_jax.nn.environment import Components, edge_environments, weight_harmonics
 from allegro_jax.nn.geometry import spherical_harmonics
-from allegro_jax.nn.irreps import SCALAR, Irreps, coupling_paths, harmonic_irreps, track_irreps
+from allegro_jax.nn.irreps import (
+    SCALAR,
+    Irrep,
+    Irreps,
+    coupling_paths,
+    harmonic_irreps,
+    track_irreps,
+)
 from allegro_jax.nn.mlp import MLP
 from allegro_jax.nn.tensor_product import path_products
 
 Latents = Float[Array, "edges latent"]
-Tensors = Float[Array, "components edges channels"]
 
 
 class Allegro2023(EdgeEnergyModel):
@@ -45,7 +51,7 @@ class Allegro2023(EdgeEnergyModel):
         scales = self.param("edge_scales", nn.initializers.ones, shape, energies.dtype)
         return energies * scales[edges.types]
 
-    def _edge_scalars(self, edges: Edges) -> Latents:
+    def _edge_scalars(self, edges: Edges) -> list[Latents]:
         """The latent after the last update."""
         config = self.config
         dtype = jnp.dtype(config.precision.network)
@@ -53,40 +59,37 @@ class Allegro2023(EdgeEnergyModel):
         harmonics = spherical_harmonics(edges.directions, config.l_max).astype(dtype)
         embedded = LatentEmbedding(config, name="two_body")(edges.x, edges.envelope, edges.types)
         latent = envelope[:, None] * embedded
-        tensors, weighted = self._first_weights(latent, harmonics)
+        tensors, weights = self._first_weights(latent, harmonics)
         ratios = self._update_ratios(dtype)
         for layer in range(config.num_layers):
             if layer > 0:
-                weighted = self._weights(layer, latent, harmonics)
-            environment = edge_environments(weighted, edges.receivers, edges.normalization)
+                weights = self._weights(layer, latent)
+            environment = edge_environments(
+                weights, harmonics, edges.centers, config.l_max, config.num_tensor_features
+            )
             scalars, tensors = self._couple(layer, tensors, environment)
             update = self._mlp(config.latent_widths, config.latent_nonlinearity, f"latent_{layer}")(
-                jnp.concatenate([latent, scalars], axis=-1)
+                [latent, scalars]
             )
             latent = _residual(latent, envelope[:, None] * update, ratios[layer])
-        return latent
+        return [latent]
 
     def _mlp(self, widths: tuple[int, ...], nonlinearity: Nonlinearity | None, name: str) -> MLP:
         dtype = jnp.dtype(self.config.precision.network)
         return MLP(widths, nonlinearity, self.config.normalization, dtype, name=name)
 
-    def _first_weights(self, latent: Latents, harmonics: Array) -> tuple[Tensors, Tensors]:
-        """V⁰ = w Y and w' Y of the first environment, from one matrix."""
-        channels = self.config.num_tensor_features
-        half = channels * (self.config.l_max + 1)
+    def _first_weights(self, latent: Latents, harmonics: Array) -> tuple[Components, Array]:
+        """V⁰ = w Y, and the weights w' of the first environment, from one matrix."""
+        channels, l_max = self.config.num_tensor_features, self.config.l_max
+        half = channels * (l_max + 1)
         weights = self._mlp((2 * half,), None, "environment_embed_0")(latent)
         own, environment = jax.lax.split(weights, (half, half), axis=1)
-        l_max = self.config.l_max
-        return (
-            weight_harmonics(own, harmonics, l_max, channels),
-            weight_harmonics(environment, harmonics, l_max, channels),
-        )
+        return weight_harmonics(own, harmonics, l_max, channels), environment
 
-    def _weights(self, layer: int, latent: Latents, harmonics: Array) -> Tensors:
-        """Returns w Y of the environment of a later layer."""
-        channels, l_max = self.config.num_tensor_features, self.config.l_max
-        embed = self._mlp((channels * (l_max + 1),), None, f"environment_embed_{layer}")
-        return weight_harmonics(embed(latent), harmonics, l_max, channels)
+    def _weights(self, layer: int, latent: Latents) -> Float[Array, "edges weights"]:
+        """The weights of the environment of a later layer."""
+        outputs = self.config.num_tensor_features * (self.config.l_max + 1)
+        return self._mlp((outputs,), None, f"environment_embed_{layer}")(latent)
 
     def _update_ratios(self, dtype: jnp.dtype) -> Float[Array, "layers"]:
         """α = sigmoid(parameter) of every update; 1/2 unless trained."""
@@ -96,40 +99,43 @@ class Allegro2023(EdgeEnergyModel):
         return jax.nn.sigmoid(self.param("residual", nn.initializers.zeros, shape, dtype))
 
     def _couple(
-        self, layer: int, tensors: Tensors, environment: Tensors
-    ) -> tuple[Float[Array, "edges scalars"], Tensors]:
+        self, layer: int, tensors: Components, environment: Components
+    ) -> tuple[Float[Array, "edges scalars"], Components]:
         """All scalars of V ⊗ Γ, path by path, and the mixed tensors (none after the last layer)."""
         config = self.config
         track = track_irreps(config.l_max, config.parity, config.num_layers, never_again=True)
         irreps = (track[layer], harmonic_irreps(config.l_max), track[layer + 1])
         products = path_products(config.tensor_product, irreps, tensors, environment)
         paths = coupling_paths(*irreps)
-        stacked = {
-            out: jnp.concatenate(
-                [t for path, t in zip(paths, products, strict=True) if path.out == out], axis=-1
-            )
+        joined = {
+            out: [
+                jnp.concatenate(components, axis=-1)
+                for components in zip(
+                    *(t for path, t in zip(paths, products, strict=True) if path.out == out),
+                    strict=True,
+                )
+            ]
             for out in irreps[2]
         }
-        scalars = stacked[SCALAR][0]
+        (scalars,) = joined[SCALAR]
         if layer == config.num_layers - 1:
             return scalars, tensors
-        return scalars, self._mix(layer, stacked, irreps[2])
+        return scalars, self._mix(layer, joined, irreps[2])
 
-    def _mix(self, layer: int, stacked: dict, irreps: Irreps) -> Tensors:
+    def _mix(self, layer: int, joined: dict[Irrep, list[Array]], irreps: Irreps) -> Components:
         """V'_v = Σ_{u,path} W_{path,u,v} T_path,u / √(paths · channels), one W per irrep."""
         channels = self.config.num_tensor_features
         mixed = []
         for irrep in irreps:
-            products = stacked[irrep]
-            fan_in = products.shape[-1]
+            fan_in, dtype = joined[irrep][0].shape[-1], joined[irrep][0].dtype
             weight = self.param(
                 f"mix_{layer}_{irrep.name}",
                 nn.initializers.normal(1.0),
                 (fan_in, channels),
-                products.dtype,
+                dtype,
             )
-            mixed.append(products @ (weight * fan_in**-0.5))
-        return jnp.concatenate(mixed, axis=0)
+            mixed += [component @ (weight * fan_in**-0.5) for component in joined[irrep]]
+        return mixed
 
 
 def _residual(latent: Latents, update: Latents, ratio: Float[Array, ""]) -> Latents:

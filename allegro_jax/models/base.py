@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from allegro_jax.configs import ModelConfig, PerType
 from allegro_jax.models.readouts import build_readout
-from allegro_jax.nn.environment import sum_to_centers
+from allegro_jax.nn.environment import Centers, sum_to_centers
 from allegro_jax.nn.geometry import edge_geometry
 from allegro_jax.nn.pair_repulsion import zbl_edge_energies
 from allegro_jax.nn.radial import polynomial_envelope
@@ -26,8 +26,7 @@ class Edges(NamedTuple):
         x: lengths over the cutoff of each edge.
         envelope: u_p(x).
         types: species of centre and neighbour.
-        receivers: centre i of every edge, ascending.
-        normalization: 1/√A_i of every atom, in network precision.
+        centers: which centre i owns which edge, and 1/√A_i, in network precision.
     """
 
     lengths: Float[Array, "edges"]
@@ -35,8 +34,7 @@ class Edges(NamedTuple):
     x: Float[Array, "edges"]
     envelope: Float[Array, "edges"]
     types: EdgeTypes
-    receivers: Int[Array, "edges"]
-    normalization: Float[Array, "atoms"]
+    centers: Centers
 
 
 class EdgeEnergyModel(nn.Module):
@@ -56,7 +54,7 @@ class EdgeEnergyModel(nn.Module):
         self,
         vectors: Float[Array, "edges 3"],
         species: Int[Array, "atoms"],
-        senders: Int[Array, "edges"],
+        neighbor_species: Int[Array, "edges"],
         receivers: Int[Array, "edges"],
         edge_mask: Bool[Array, "edges"] | None = None,
     ) -> Float[Array, "atoms"]:
@@ -64,8 +62,8 @@ class EdgeEnergyModel(nn.Module):
 
         Args:
             vectors: r_ij = r_j - r_i (Å); zero-length vectors are padding.
-            species: species index of every atom.
-            senders: neighbour j of every edge.
+            species: species index of every centre.
+            neighbor_species: species index of the neighbour j of every edge.
             receivers: centre i of every edge, ascending.
             edge_mask: False on edges to be ignored.
 
@@ -74,7 +72,7 @@ class EdgeEnergyModel(nn.Module):
         """
         energy_dtype = jnp.dtype(self.config.precision.energy)
         edges = self._edges(
-            vectors, species, (species[receivers], species[senders]), receivers, edge_mask
+            vectors, species, (species[receivers], neighbor_species), receivers, edge_mask
         )
         edge_energies = self._edge_energies(edges).astype(energy_dtype)
         energies = sum_to_centers(edge_energies, receivers, species.shape[0])
@@ -90,8 +88,8 @@ class EdgeEnergyModel(nn.Module):
         """The constant f of the sum over edges."""
         raise NotImplementedError
 
-    def _edge_scalars(self, edges: Edges) -> Float[Array, "edges features"]:
-        """The scalars h_ij of every edge, which vanish at the cutoff."""
+    def _edge_scalars(self, edges: Edges) -> list[Float[Array, "edges ?features"]]:
+        """The scalars h_ij of every edge in one array or several; they vanish at the cutoff."""
         raise NotImplementedError
 
     def _edge_energies(self, edges: Edges) -> Float[Array, "edges"]:
@@ -117,7 +115,8 @@ class EdgeEnergyModel(nn.Module):
         x = lengths / self._cutoffs(types, vectors.dtype)
         envelope = polynomial_envelope(x, config.polynomial_cutoff_p)
         normalization = self._normalization(species, jnp.dtype(config.precision.network))
-        return Edges(lengths, directions, x, envelope, types, receivers, normalization)
+        centers = Centers.build(receivers, normalization, config.num_tensor_features)
+        return Edges(lengths, directions, x, envelope, types, centers)
 
     def _cutoffs(self, types: EdgeTypes, dtype: jnp.dtype) -> Array | float:  # noqa: ARG002
         """Cutoff of every edge (Å); here one for all."""

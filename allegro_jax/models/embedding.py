@@ -7,7 +7,12 @@ from jaxtyping import Array, Float, Int
 
 from allegro_jax.configs import Allegro2023Config, AllegroConfig
 from allegro_jax.nn.mlp import MLP
-from allegro_jax.nn.radial import bessel_basis, bessel_statistics, spline_basis
+from allegro_jax.nn.radial import (
+    bessel_basis,
+    bessel_statistics,
+    harmonic_bessel_basis,
+    spline_basis,
+)
 
 
 class BesselEmbedding(nn.Module):
@@ -25,7 +30,7 @@ class BesselEmbedding(nn.Module):
         """Embeds edges; `types` are the species of centre and neighbour."""
         config = self.config
         dtype = jnp.dtype(config.precision.network)
-        basis = bessel_basis(x, _frequencies(self, x.dtype)) * envelope[:, None]
+        basis = _bessels(self, x) * envelope[:, None]
         radial = MLP((config.embedding_dim,), dtype=dtype, name="radial")(basis.astype(dtype))
         shape = (len(config.type_names), config.embedding_dim // 2)
         normal = jax.nn.initializers.normal(1.0)
@@ -53,8 +58,7 @@ class LatentEmbedding(nn.Module):
         config = self.config
         dtype = jnp.dtype(config.precision.network)
         mean, std = bessel_statistics(config.num_bessels)
-        bessels = bessel_basis(x, _frequencies(self, x.dtype))
-        basis = (bessels - mean.astype(x.dtype)[None, :]) / std.astype(x.dtype)[None, :]
+        basis = (_bessels(self, x) - mean.astype(x.dtype)[None, :]) / std.astype(x.dtype)[None, :]
         basis = (basis * envelope[:, None]).astype(dtype)
         one_hot = [jax.nn.one_hot(index, len(config.type_names), dtype=dtype) for index in types]
         options = (config.two_body_nonlinearity, config.normalization, dtype)
@@ -90,11 +94,12 @@ class SplineEmbedding(nn.Module):
         return jnp.einsum("ecq,eq->ec", weights[pair], basis)
 
 
-def _frequencies(
-    module: BesselEmbedding | LatentEmbedding, dtype: jnp.dtype
-) -> Float[Array, "basis"]:
-    """1..num_bessels, or the parameters that start there."""
-    harmonics = jnp.arange(1, module.config.num_bessels + 1, dtype=dtype)
+def _bessels(
+    module: BesselEmbedding | LatentEmbedding, x: Float[Array, "edges"]
+) -> Float[Array, "edges basis"]:
+    """Bessel functions of frequencies 1..num_bessels, or of parameters that start there."""
+    number = module.config.num_bessels
     if not module.config.bessel_trainable:
-        return harmonics
-    return module.param("frequencies", lambda _: harmonics).astype(dtype)
+        return harmonic_bessel_basis(x, number)
+    start = jnp.arange(1, number + 1, dtype=x.dtype)
+    return bessel_basis(x, module.param("frequencies", lambda _: start).astype(x.dtype))

@@ -15,9 +15,13 @@ from jaxtyping import Array, Float
 
 from allegro_jax.configs import ModelConfig, Precision
 from allegro_jax.models.base import EdgeEnergyModel
+from allegro_jax.models.blocks import Centred, evaluate_blocks, plan_blocks
 from allegro_jax.models.build import build_model
 
 Params = dict[str, Any]
+
+FEW_GRAPHS = 8
+"""Up to so many graphs, sums over their edges are cheaper as a matrix product."""
 
 
 class Predictions(NamedTuple):
@@ -60,7 +64,12 @@ def initial_params(config: ModelConfig, seed: int = 0) -> Params:
         return model.init(key, *one_edge)["params"]
 
     with precision_scope(config.precision):
-        return jax.jit(init)(jax.random.key(seed))
+        key = jax.random.key(seed)
+        once = jax.default_backend() == "cpu" and not isinstance(key, jax.core.Tracer)
+        # The compiler's optimisations cost seconds on a CPU, and a program that runs once has none
+        # to give back.
+        options = {"xla_backend_optimization_level": 0} if once else None
+        return jax.jit(init, compiler_options=options)(key)
 
 
 def graph_index(graph: jraph.GraphsTuple, num_atoms: int) -> Array:
@@ -88,7 +97,9 @@ def energies(
     return _sum_over_graphs(_atomic_energies(model, params, graph, vectors), graph)
 
 
-def predict(model: EdgeEnergyModel, params: Params, graph: jraph.GraphsTuple) -> Predictions:
+def predict(
+    model: EdgeEnergyModel, params: Params, graph: jraph.GraphsTuple, *, in_blocks: bool = True
+) -> Predictions:
     """Evaluates a model and its derivatives on a padded batch.
 
     The energy is differentiated once, with respect to the edge vectors, g_ij = ∂E/∂r_ij. Then
@@ -99,6 +110,9 @@ def predict(model: EdgeEnergyModel, params: Params, graph: jraph.GraphsTuple) ->
         model: the architecture; static under jit.
         params: its parameters.
         graph: batch in the layout of `allegro_jax.graphs`.
+        in_blocks: let a CPU evaluate a large batch block by block (see `plan_blocks`). The
+            numbers are the same up to rounding, but only False can be differentiated forwards,
+            or backwards more than once.
     """
     graph = jax.tree.map(jnp.asarray, graph)  # numpy batches may be constants of a trace
     vectors = edge_vectors(graph, jnp.dtype(model.config.precision.geometry))
@@ -107,7 +121,11 @@ def predict(model: EdgeEnergyModel, params: Params, graph: jraph.GraphsTuple) ->
         atomic = _atomic_energies(model, params, graph, vectors)
         return atomic.sum(), atomic
 
-    gradients, atomic = jax.grad(total_energy, has_aux=True)(vectors)
+    plan = plan_blocks(model.config, graph) if in_blocks else None
+    if plan is None:
+        gradients, atomic = jax.grad(total_energy, has_aux=True)(vectors)
+    else:
+        atomic, gradients = evaluate_blocks(model, plan, params, vectors, _centred(graph))
     return Predictions(
         energy=_sum_over_graphs(atomic, graph),
         forces=_forces(gradients, graph, atomic.shape[0]),
@@ -126,8 +144,15 @@ def _atomic_energies(
     vectors: Float[Array, "edges 3"],
 ) -> Float[Array, "atoms"]:
     species = graph.nodes["species"]
-    atomic = model.apply({"params": params}, vectors, species, graph.senders, graph.receivers)
+    neighbor_species = species[graph.senders]
+    atomic = model.apply({"params": params}, vectors, species, neighbor_species, graph.receivers)
     return jnp.where(jraph.get_node_padding_mask(graph), jnp.asarray(atomic), 0.0)
+
+
+def _centred(graph: jraph.GraphsTuple) -> Centred:
+    species = graph.nodes["species"]
+    n_atoms = jraph.get_node_padding_mask(graph).sum(dtype=jnp.int32)
+    return Centred(species, graph.receivers, species[graph.senders], n_atoms)
 
 
 def _sum_over_graphs(
@@ -150,10 +175,16 @@ def _stress(
     graph: jraph.GraphsTuple,
 ) -> Float[Array, "graphs 3 3"]:
     """1/|det cell| ∂E/∂ε, symmetrised; zero where the cell has no volume."""
-    products = vectors[:, :, None] * gradients[:, None, :]
     num_graphs = graph.n_node.shape[0]
     owner = graph_index(graph, graph.nodes["species"].shape[0])[graph.receivers]
-    strain = jax.ops.segment_sum(products, owner, num_graphs, indices_are_sorted=True)
+    if num_graphs <= FEW_GRAPHS:
+        owns = (jnp.arange(num_graphs)[:, None] == owner[None, :]).astype(vectors.dtype)
+        rows = (owns[:, None, :] * vectors.T[None, :, :]).reshape(3 * num_graphs, -1)
+        precise = jax.lax.Precision.HIGHEST  # matrix units must not round float32 vectors
+        strain = jnp.matmul(rows, gradients, precision=precise).reshape(num_graphs, 3, 3)
+    else:
+        products = vectors[:, :, None] * gradients[:, None, :]
+        strain = jax.ops.segment_sum(products, owner, num_graphs, indices_are_sorted=True)
     strain = 0.5 * (strain + jnp.swapaxes(strain, 1, 2))
     volume = jnp.abs(jnp.linalg.det(graph.globals["cell"].astype(strain.dtype)))
     has_volume = (volume > 0.0)[:, None, None]

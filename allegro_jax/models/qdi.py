@@ -1,6 +1,6 @@
 """Allegro+QDI: the per-edge readout through a quantum circuit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
@@ -65,7 +65,7 @@ class QDIReadoutModule(nn.Module):
 
     @nn.compact
     def __call__(
-        self, scalars: Float[Array, "edges features"], envelope: Float[Array, "edges"]
+        self, scalars: Sequence[Float[Array, "edges ?features"]], envelope: Float[Array, "edges"]
     ) -> Float[Array, "edges 1"]:
         """Returns the edge energies in units of the network.
 

@@ -1,9 +1,12 @@
 """Per-edge readouts: from the scalars of an edge to its energy.
 
-Every module maps (scalars [edges, features], envelope [edges]) to [edges, 1] and vanishes smoothly
+Every module maps (scalars, envelope [edges]) to [edges, 1], the scalars being one array [edges,
+features] or several that count as one after another, and vanishes smoothly
 at the cutoff: perceptrons because they have no biases and the scalars vanish there, others by
 multiplying with the envelope.
 """
+
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -23,7 +26,7 @@ class MLPReadoutModule(nn.Module):
     @nn.compact
     def __call__(
         self,
-        scalars: Float[Array, "edges features"],
+        scalars: Sequence[Float[Array, "edges ?features"]],
         envelope: Float[Array, "edges"],  # noqa: ARG002 - without biases h = 0 gives E = 0
     ) -> Float[Array, "edges 1"]:
         """Returns the energy of every edge (eV, before scale and shift)."""
@@ -42,7 +45,7 @@ class StackedMLPReadoutModule(nn.Module):
     @nn.compact
     def __call__(
         self,
-        scalars: Float[Array, "edges features"],
+        scalars: Sequence[Float[Array, "edges ?features"]],
         envelope: Float[Array, "edges"],  # noqa: ARG002 - without biases h = 0 gives E = 0
     ) -> Float[Array, "edges 1"]:
         """Returns the energy of every edge (eV, before scale and shift)."""

@@ -64,17 +64,28 @@ class MLP(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Float[Array, "edges inputs"]) -> Float[Array, "edges outputs"]:
-        """Applies all layers."""
+    def __call__(
+        self, x: Float[Array, "edges inputs"] | Sequence[Float[Array, "edges ?inputs"]]
+    ) -> Float[Array, "edges outputs"]:
+        """Applies all layers.
+
+        Args:
+            x: the inputs; several arrays count as one after another, without being copied.
+        """
         act = activation(self.nonlinearity)
+        parts = x if isinstance(x, Sequence) else [x]
         last = len(self.features) - 1
         for index, width in enumerate(self.features):
-            shape = (x.shape[-1], width)
+            sizes = [part.shape[-1] for part in parts]
+            shape = (sum(sizes), width)
             weight = self.param(f"weight_{index}", uniform_unit_variance, shape, self.dtype)
-            x = x @ (weight * self._alpha(index, *shape))
-            if index < last:
-                x = act(x)
-        return x
+            weights = jax.lax.split(weight * self._alpha(index, *shape), sizes, axis=0)
+            y = sum(
+                (part @ w for part, w in zip(parts[1:], weights[1:], strict=True)),
+                start=parts[0] @ weights[0],
+            )
+            parts = [act(y) if index < last else y]
+        return parts[0]
 
     def _alpha(self, index: int, fan_in: int, fan_out: int) -> float:
         backward = self.normalization == "fan_out"

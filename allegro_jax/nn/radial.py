@@ -28,6 +28,21 @@ def bessel_basis(
     return jnp.sin(phase * frequencies[None, :]) / phase
 
 
+def harmonic_bessel_basis(
+    x: Float[Array, "edges"], num_bessels: int
+) -> Float[Array, "edges basis"]:
+    """The same for w_n = 1, 2, ..., from one sine and one cosine.
+
+    sin (n+1)t = 2 cos t sin nt - sin (n-1)t, divided by t.
+    """
+    t = np.pi * x
+    twice_cos = 2.0 * jnp.cos(t)
+    basis = [jnp.zeros_like(t), jnp.sin(t) / t]
+    while len(basis) <= num_bessels:
+        basis.append(twice_cos * basis[-1] - basis[-2])
+    return jnp.stack(basis[1:], axis=-1)
+
+
 @functools.lru_cache
 def bessel_statistics(num_bessels: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and (unbiased) standard deviation of b_1..b_n over 4000 even steps of x up to 1.

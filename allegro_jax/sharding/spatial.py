@@ -1,21 +1,17 @@
-"""One structure in parts: over several devices, and one cache-sized chunk after the other.
+"""One structure in parts, one on each device.
 
-A structure is cut into devices x chunks parts (see `allegro_jax.sharding.partition`). Every device
-holds the neighbour lists of its own parts and evaluates one of them after the other, so that the
-features of the model, by far the most memory, exist for one chunk at a time: 1/(devices x chunks)
-of the whole. Energies, forces and stress are exact, for no energy is shared between atoms.
+A structure is cut into as many parts as there are devices (see `allegro_jax.sharding.partition`).
+A device holds the neighbour list and the features of its own part, and evaluates it as `predict`
+evaluates any batch: on CPU, or where memory would not do, block by block. Energies, forces and
+stress are exact, for no energy is shared between atoms.
 
 What travels is positions to all devices and the sum of forces back (`psum`). That is 12 bytes per
 atom out and at most 32 back in float32, against some 10^5 to 10^7 bytes of features per atom: a
 million atoms mean 44 MB a step, a millisecond between GPUs of one machine, against about a second
 of computing. Exchanging halos instead would save less than a thousandth, and none of the memory
 that matters.
-
-Chunks pay on a CPU even where memory is no concern: with features that stay in its cache a step
-takes less than half of the time.
 """
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,26 +22,30 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Int
 
 from allegro_jax.datasets.dataset import Structure
-from allegro_jax.graphs import PartsCapacity, SkinList, parts_capacity, reused_capacity
+from allegro_jax.graphs import Capacity, SkinList, grown_capacity, rounded_capacity
 from allegro_jax.graphs.neighbors import COINCIDENT
 from allegro_jax.models.energy import Predictions, precision_scope
 from allegro_jax.sharding.partition import Partition, partition
-from allegro_jax.sharding.parts import (
-    AXIS,
-    Evaluation,
-    Parts,
-    chunk_edges,
-    compiled_evaluation,
-    part_arrays,
-)
+from allegro_jax.sharding.parts import AXIS, Evaluation, Parts, compiled_evaluation, part_arrays
 
 if TYPE_CHECKING:
     import ase
 
     from allegro_jax.potential import Potential, Result
 
-_SLACK = 1.03
-"""More chunks than would do if every cut were perfect."""
+
+class Sizes(NamedTuple):
+    """Array sizes of a structure in parts.
+
+    Attributes:
+        atoms: rows of the arrays of the whole structure.
+        listed: padded size of the neighbour list of a part.
+        evaluated: padded size of what the model sees of a part.
+    """
+
+    atoms: int
+    listed: Capacity
+    evaluated: Capacity
 
 
 class Balance(NamedTuple):
@@ -54,7 +54,7 @@ class Balance(NamedTuple):
     Attributes:
         edges: edges within the cutoff per device.
         imbalance: those of the busiest device over the mean, less one.
-        padding: computed edges that are padding, as a fraction of all.
+        padding: rows of the edges that are padding, as a fraction of all; blocks skip them.
         halo: atoms whose positions a part needs from others, over all atoms.
     """
 
@@ -69,13 +69,11 @@ class ShardedPotential:
 
     The neighbour list stays from call to call while `SkinList.covers` says so. Array sizes are
     rounded up and, while the number of atoms stays, never shrink, so that a simulation compiles
-    once, and again only if it becomes much denser. Other structures take sizes met before where
-    these fit.
+    once, and again only if it becomes much denser.
 
     Attributes:
         potential: what is evaluated.
         devices: where.
-        chunks: chunks per device as asked for; None if chosen for every structure.
         skin: Å by which neighbour lists exceed the cutoff.
         capacities: sizes met so far; each of them was compiled, here or by another object of an
             equal config on the same devices.
@@ -86,23 +84,20 @@ class ShardedPotential:
         self,
         potential: "Potential",
         devices: Sequence[jax.Device] | None = None,
-        chunks: int | None = None,
         skin: float = 0.0,
     ) -> None:
         """Puts the parameters on the devices; nothing is compiled before the first structure.
 
         Raises:
-            ValueError: no devices, the same one twice, less than one chunk, a bad skin.
+            ValueError: no devices, the same one twice, a bad skin.
         """
         self.devices = tuple(jax.local_devices() if devices is None else devices)
         if len(set(self.devices)) != len(self.devices) or not self.devices:
             raise ValueError(f"expected one or more different devices; came {list(self.devices)}")
-        if chunks is not None and (int(chunks) != chunks or chunks < 1):
-            raise ValueError(f"chunks must be an integer of 1 or more, or None; came {chunks!r}")
         if not (np.isfinite(skin) and skin >= 0):
             raise ValueError(f"the skin must be a length in Å, zero or more; came {skin}")
-        self.potential, self.chunks, self.skin = potential, chunks, float(skin)
-        self.capacities: set[PartsCapacity] = set()
+        self.potential, self.skin = potential, float(skin)
+        self.capacities: set[Sizes] = set()
         self.n_builds = 0
         self._mesh = Mesh(np.array(self.devices), (AXIS,))
         with precision_scope(potential.config.precision):
@@ -164,8 +159,8 @@ class ShardedPotential:
         if self._bound is None:
             raise ValueError("the balance is known after the first structure; evaluate one")
         sizes, parts = self._bound.sizes, self._bound.partition
-        edges = parts.n_counted.reshape(len(self.devices), -1).sum(axis=1)
-        computed = len(parts.n_own) * sizes.evaluated.edges
+        edges = parts.n_counted
+        computed = len(edges) * sizes.evaluated.edges
         imbalance = edges.max() / max(edges.mean(), 1.0) - 1.0 if edges.any() else 0.0
         return Balance(edges, float(imbalance), 1.0 - edges.sum() / computed, parts.halo_fraction)
 
@@ -173,10 +168,11 @@ class ShardedPotential:
         bound = self._bind(structure)
         evaluation = self._run(bound, structure)
         if evaluation.n_edges > bound.sizes.evaluated.edges:
-            sizes = bound.sizes.with_edges(
-                int(evaluation.n_edges), fine=len(bound.partition.n_own) > 1
+            sizes = bound.sizes
+            evaluated = grown_capacity(
+                sizes.evaluated, sizes.evaluated.atoms - 1, int(evaluation.n_edges)
             )
-            bound = self._bound = bound._replace(sizes=sizes)
+            bound = self._bound = bound._replace(sizes=sizes._replace(evaluated=evaluated))
             evaluation = self._run(bound, structure)
         return evaluation
 
@@ -192,32 +188,23 @@ class ShardedPotential:
         self.potential.check_elements(structure)
         found = SkinList.build(structure, config.cutoff, self.skin, config.atomic_numbers)
         self.n_builds += 1
-        chunks = self._chunks(len(structure.numbers), int(found.inside.sum()))
-        devices = len(self.devices)
-        cut = partition(found.graphs, structure.pbc, devices * chunks, found.inside)
-        sizes = self._sizes(len(structure.numbers), chunks, cut)
-        dtype = jnp.dtype(config.precision.geometry)
-        arrays = part_arrays(cut, devices, sizes.slots, sizes.atoms, sizes.listed, dtype)
-        return _Bound(found, cut, jax.device_put(arrays, self._sharding(AXIS)), chunks, sizes)
+        cut = partition(found.graphs, structure.pbc, len(self.devices), found.inside)
+        sizes = self._sizes(len(structure.numbers), cut)
+        arrays = part_arrays(cut, sizes.atoms, sizes.listed, jnp.dtype(config.precision.geometry))
+        return _Bound(found, cut, jax.device_put(arrays, self._sharding(AXIS)), sizes)
 
-    def _sizes(self, atoms: int, chunks: int, cut: Partition) -> PartsCapacity:
-        """Sizes for a partition, if possible such as were met before."""
-        edges = int(cut.parts.n_edges.max()), int(cut.n_counted.max())
-        most_atoms = int(cut.parts.n_atoms.max())
-        needed = parts_capacity(atoms, chunks, most_atoms, edges, fine=len(cut.n_own) > 1)
-        if self._bound is not None and len(self._bound.list.structure.numbers) == atoms:
-            # A simulation: what fluctuates must not switch between two programs.
-            return needed.joined(self._bound.sizes)
-        return reused_capacity(self.capacities, needed)
-
-    def _chunks(self, atoms: int, edges: int) -> int:
-        """Parts per device for that many atoms and edges."""
-        if self.chunks is not None:
-            return self.chunks
-        target = chunk_edges(self.potential.config, self.devices[0].platform)
-        # Whole atoms: parts of three or four would all be padded to four.
-        atoms_per_chunk = max(1, target * atoms // max(edges, 1))
-        return max(1, math.ceil(_SLACK * atoms / (len(self.devices) * atoms_per_chunk)))
+    def _sizes(self, atoms: int, cut: Partition) -> Sizes:
+        """Sizes for a partition, not below those before of as large a structure."""
+        rows = rounded_capacity(atoms, edges=1).atoms
+        listed = evaluated = None
+        if self._bound is not None and self._bound.sizes.atoms == rows:
+            _, listed, evaluated = self._bound.sizes
+        in_part = int(cut.parts.n_atoms.max())
+        return Sizes(
+            rows,
+            grown_capacity(listed, in_part, int(cut.parts.n_edges.max())),
+            grown_capacity(evaluated, in_part, int(cut.n_counted.max())),
+        )
 
     def _run(self, bound: "_Bound", structure: Structure) -> Evaluation:
         """One call of the compiled function."""
@@ -233,25 +220,19 @@ class ShardedPotential:
         positions[:atoms] = structure.positions - structure.positions.mean(axis=0)
         cell = np.zeros((2, 3, 3), positions.dtype)
         cell[0] = structure.cell * np.any(structure.pbc)
-        count = np.int32(bound.chunks)
-        return (self._params, bound.parts, count, positions, cell), bound.sizes.evaluated.edges
+        return (self._params, bound.parts, positions, cell), bound.sizes.evaluated.edges
 
     def _sharding(self, *axes: str) -> NamedSharding:
         return NamedSharding(self._mesh, PartitionSpec(*axes))
 
 
 class _Bound(NamedTuple):
-    """A neighbour list, how it is cut, its parts on the devices, and the sizes of these.
-
-    Attributes:
-        chunks: parts per device.
-    """
+    """A neighbour list, how it is cut, its parts on the devices, and the sizes of these."""
 
     list: SkinList
     partition: Partition
     parts: Parts
-    chunks: int
-    sizes: PartsCapacity
+    sizes: Sizes
 
 
 def _as_structure(item: "Structure | ase.Atoms") -> Structure:

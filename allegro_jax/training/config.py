@@ -37,6 +37,10 @@ class TrainingConfig:
             where the data have forces and "energy_mae" elsewhere.
         checkpoint_interval_s: Seconds between checkpoints.
         seed: Seed of initial parameters and of the order of the structures.
+        devices: Devices that share every batch; None takes all of them if `batch_size` is a
+            multiple of their number, and one otherwise.
+        resident_gb: Size of the training set (10⁹ bytes) up to which it stays on the device; a
+            larger one is streamed, with the same result.
 
     Raises:
         ValueError: If a value is outside its range.
@@ -58,6 +62,8 @@ class TrainingConfig:
     metric: Metric | None = None
     checkpoint_interval_s: float = 60.0
     seed: int = 0
+    devices: int | None = None
+    resident_gb: float = 1.0
 
     def __post_init__(self) -> None:
         """Checks every field."""
@@ -77,6 +83,8 @@ class TrainingConfig:
         _require(limit is None or limit > 0, "time_limit_s", "positive or None", limit)
         _require(self.patience is None or self.patience >= 1, "patience", ">= 1", self.patience)
         _require(self.schedule in ("constant", "cosine"), "schedule", "a schedule", self.schedule)
+        _require(self.devices is None or self.devices >= 1, "devices", ">= 1", self.devices)
+        _require(self.resident_gb >= 0, "resident_gb", "zero or more", self.resident_gb)
         metrics = (None, "forces_mae", "energy_mae")
         _require(self.metric in metrics, "metric", f"one of {metrics}", self.metric)
 

@@ -7,6 +7,8 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
+
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
 from allegro_jax.potential import Potential
@@ -24,6 +26,7 @@ class TrainingResult:
         history: One row per epoch: epoch, step, seconds, learning_rate, loss, validation errors.
         compile_s: Seconds that compilation took.
         compilations: Programs compiled.
+        padding_waste: Expected share of padding among the edges of the training batches.
         stopped_by: "max_epochs", "time_limit" or "patience".
     """
 
@@ -32,6 +35,7 @@ class TrainingResult:
     history: list[dict[str, float]]
     compile_s: float
     compilations: int
+    padding_waste: float
     stopped_by: str
 
 
@@ -47,7 +51,9 @@ def train(
     """Trains a potential.
 
     With a `workdir` the run writes checkpoints there, continues from the newest one when it is
-    started again, and leaves the potential in `workdir/potential`.
+    started again, and leaves the potential in `workdir/potential`. Where several devices take part
+    (see `TrainingConfig.devices`), also those of processes joined by `jax.distributed`, they share
+    every batch, and all processes return the same result.
 
     Args:
         config: Model; see `config_from_data`.
@@ -79,6 +85,14 @@ def train(
             run.save_if_due()
         run.save()
     potential = run.potential()
-    if workdir is not None:
+    if workdir is not None and jax.process_index() == 0:
         potential.save(Path(workdir) / "potential")
-    return TrainingResult(potential, run.best, run.history, run.compile_s, run.compilations, reason)
+    return TrainingResult(
+        potential,
+        run.best,
+        run.history,
+        run.compile_s,
+        run.compilations,
+        run.padding_waste,
+        reason,
+    )

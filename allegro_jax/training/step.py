@@ -46,21 +46,27 @@ def initial_state(params: Params, clip_norm: float) -> TrainState:
 
 
 def loss_and_gradient(
-    model: EdgeEnergyModel, params: Params, graph: jraph.GraphsTuple, weights: LossWeights
+    model: EdgeEnergyModel,
+    params: Params,
+    graph: jraph.GraphsTuple,
+    weights: LossWeights,
+    axis: str | None = None,
 ) -> tuple[Float[Array, ""], Params]:
     """Returns the loss of one batch and its gradient in the parameters.
 
-    Where neither forces nor stresses count, only energies are computed.
+    Where neither forces nor stresses count, only energies are computed. With an `axis` of devices
+    `graph` is this device's share of the batch, and the result that of the whole.
     """
     forces = weights.forces and "forces" in graph.nodes
     stress = weights.stress and "stress" in graph.globals
 
     def loss(params: Params) -> Float[Array, ""]:
         if forces or stress:
-            return weighted_loss(predict(model, params, graph), graph, weights)
-        return weights.energy * energy_loss(energies(model, params, graph), graph)
+            return weighted_loss(predict(model, params, graph), graph, weights, axis)
+        return weights.energy * energy_loss(energies(model, params, graph), graph, axis)
 
-    return jax.value_and_grad(loss)(params)
+    result = jax.value_and_grad(loss)(params)
+    return result if axis is None else jax.lax.psum(result, axis)
 
 
 def train_step(
@@ -71,13 +77,16 @@ def train_step(
     state: TrainState,
     graph: jraph.GraphsTuple,
     learning_rate: Float[Array, ""],
+    axis: str | None = None,
 ) -> tuple[TrainState, Float[Array, ""]]:
     """Makes one optimiser step on one padded batch; returns the new state and the loss."""
-    loss, gradient = loss_and_gradient(model, state.params, graph, weights)
+    loss, gradient = loss_and_gradient(model, state.params, graph, weights, axis)
     update, optimizer_state = optimizer(clip_norm).update(gradient, state.optimizer, state.params)
     params = jax.tree.map(lambda p, u: p - learning_rate * u, state.params, update)
     decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
-    averaged = jax.tree.map(lambda a, p: decay * a + (1 - decay) * p, state.averaged, params)
+    averaged = jax.tree.map(
+        lambda a, p: (decay * a + (1 - decay) * p).astype(a.dtype), state.averaged, params
+    )
     return TrainState(state.step + 1, params, averaged, optimizer_state), loss
 
 

@@ -25,6 +25,9 @@ from allegro_jax.configs import (
 )
 from allegro_jax.datasets.dataset import Structure
 from allegro_jax.graphs import batch_structures
+from allegro_jax.graphs.batches import MaxNeighbors
+from allegro_jax.models import energy
+from allegro_jax.models.blocks import Plan
 from allegro_jax.models.build import build_model
 from allegro_jax.models.energy import Predictions, initial_params, predict
 from allegro_jax.potential import Potential
@@ -53,6 +56,12 @@ MODELS = [(architecture, readout) for architecture in SIZES for readout in READO
 
 export.register_namedtuple_serialization(jraph.GraphsTuple, serialized_name="jraph.GraphsTuple")
 export.register_namedtuple_serialization(Predictions, serialized_name="allegro_jax.Predictions")
+export.register_pytree_node_serialization(
+    MaxNeighbors,
+    serialized_name="allegro_jax.MaxNeighbors",
+    serialize_auxdata=lambda bound: str(bound.number).encode(),
+    deserialize_auxdata=lambda stored: MaxNeighbors(int(stored)),
+)
 
 
 def model_config(architecture, readout, **options):
@@ -103,6 +112,14 @@ def custom_calls(text: str) -> set[str]:
     return {*short, *re.findall(r'call_target_name = "([^"]+)"', text)}
 
 
+@pytest.fixture(params=["in one piece", "in blocks"])
+def plan(request, monkeypatch):
+    """What `plan_blocks` answers; otherwise it asks the platform that traces."""
+    plan = Plan(edges=64, atoms=8) if request.param == "in blocks" else None
+    monkeypatch.setattr(energy, "plan_blocks", lambda *_: plan)
+
+
+@pytest.mark.usefixtures("plan")
 @pytest.mark.parametrize(("architecture", "readout"), MODELS)
 def test_energies_forces_and_stress_lower_for_all_platforms(architecture, readout, graph):
     config = model_config(architecture, readout)
@@ -113,6 +130,7 @@ def test_energies_forces_and_stress_lower_for_all_platforms(architecture, readou
     assert "f64" not in program.mlir_module()
 
 
+@pytest.mark.usefixtures("plan")
 @pytest.mark.parametrize(("architecture", "readout"), MODELS)
 def test_a_training_step_lowers_for_all_platforms(architecture, readout, graph):
     config = model_config(architecture, readout)
@@ -124,9 +142,10 @@ def test_a_training_step_lowers_for_all_platforms(architecture, readout, graph):
     assert not program.ordered_effects and not program.unordered_effects  # noqa: PT018
 
 
+@pytest.mark.usefixtures("plan")
 def test_a_sharded_structure_lowers_for_all_platforms():
     config = model_config("2025", "mlp")
-    sharded = Potential(config, params_like(config)).sharded(jax.devices()[:1], chunks=2)
+    sharded = Potential(config, params_like(config)).sharded(jax.devices()[:1])
     program = sharded.lowered(bulk("Cu", cubic=True), PLATFORMS)
     assert custom_calls(program.as_text()) <= SAFE_CALLS
 

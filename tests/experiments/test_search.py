@@ -52,7 +52,7 @@ def config() -> ConfigDict:
 def record(variant: str, number: int, params: dict, objectives: list[float]) -> TrialRecord:
     return TrialRecord(
         variant=variant, number=number, params=params, objectives=objectives, valid={}, history=[],
-        latency={}, cost={}, seconds={}, compilations=3, n_parameters=1, seed=0,
+        latency={}, cost={}, seconds={"compilation": 2.0}, compilations=3, n_parameters=1, seed=0,
         stopped_by="max_epochs", environment={},
     )  # fmt: skip
 

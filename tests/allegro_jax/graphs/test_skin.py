@@ -12,6 +12,7 @@ from allegro_jax.graphs import (
     Capacity,
     SkinList,
     batch,
+    grown_capacity,
     neighbor_list,
     prune,
 )
@@ -136,3 +137,12 @@ def test_too_small_a_capacity_is_told_by_the_count():
     graph = batch(build(structure).graphs, [0], Capacity(8, 512, 2))
     expected = len(neighbor_list(structure.positions, structure.cell, structure.pbc, CUTOFF)[0])
     assert prune(graph, edge_vectors(graph, np.float32), CUTOFF, 8).n_edges == expected > 8
+
+
+def test_a_capacity_of_a_simulation_never_shrinks():
+    first = grown_capacity(None, 100, 1000)
+    assert first.fits(100, 1000, 1)
+    assert grown_capacity(first, 90, 700) == first
+    larger = grown_capacity(first, 100, first.edges + 1)
+    assert larger.edges >= 1.1 * first.edges
+    assert grown_capacity(None, 10, 20).edges < 100

@@ -1,0 +1,124 @@
+"""The training set on the device: whole, or in windows that a thread prepares ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import PartitionSpec
+
+from allegro_jax.graphs import GraphDataset, capacities_for, capacity_for, padding_waste
+from allegro_jax.graphs.buckets import levels_of
+from allegro_jax.graphs.epochs import batch_sizes, epoch_rows
+from allegro_jax.graphs.flat import FlatGraphs, flat_bytes, flat_graphs
+from allegro_jax.graphs.padding import tight_capacity
+from allegro_jax.graphs.prefetch import prefetched
+from allegro_jax.sharding.data import AXIS, DataParallel
+
+_WINDOW_BYTES = 64e6  # of a streamed window: seconds of steps, and little beside the model
+
+
+class Window(NamedTuple):
+    """Successive batches of an epoch with their structures, on the device.
+
+    Attributes:
+        flat: `FlatGraphs` behind an axis of devices (one row where all devices share them).
+        rows: Which of them are in every batch [steps, shards, structures].
+        levels: Which capacity every batch takes [steps].
+    """
+
+    flat: Any
+    rows: Any
+    levels: Any
+
+
+class TrainingWindows:
+    """Cuts every epoch of a training set into windows.
+
+    A set of at most `resident_gb` stays on the device and an epoch is one window; a larger one is
+    streamed, and the next windows are made while the device trains on the present one.
+
+    Args:
+        graphs: The training set.
+        batch_size: Structures per batch.
+        devices: Who shares the batches.
+        resident_gb: Size up to which the set stays on the device (10⁹ bytes).
+
+    Attributes:
+        capacities: Padded sizes of one device's share of a batch, ascending.
+        steps_per_epoch: Batches of an epoch.
+        waste: Expected share of padding among the edges that are computed.
+    """
+
+    def __init__(
+        self, graphs: GraphDataset, batch_size: int, devices: DataParallel, resident_gb: float
+    ) -> None:
+        self._graphs, self._batch_size, self._devices = graphs, batch_size, devices
+        self.capacities = capacities_for(graphs, batch_size, devices.size)
+        self.steps_per_epoch = -(-len(graphs) // batch_size)
+        self.waste = padding_waste(graphs, batch_size, self.capacities, devices.size)
+        self._resident: FlatGraphs | None = None
+        self.window_steps = self.steps_per_epoch
+        size = flat_bytes(graphs)
+        if size <= resident_gb * 1e9:
+            flat = jax.tree.map(lambda leaf: leaf[None], flat_graphs(graphs))
+            self._resident = devices.replicate(flat)
+        else:
+            windows = max(int(size / devices.size / _WINDOW_BYTES), 2)
+            self.window_steps = -(-self.steps_per_epoch // windows)
+
+    @property
+    def specs(self) -> Any:
+        """How a window lies on the devices."""
+        flat = PartitionSpec() if self._resident is not None else PartitionSpec(AXIS)
+        return Window(flat, PartitionSpec(None, AXIS), PartitionSpec())
+
+    def epoch(self, seed: int, number: int) -> Generator[tuple[int, Window]]:
+        """Yields the windows of an epoch with their number of batches.
+
+        Args:
+            seed: Seed of the run.
+            number: Number of the epoch; with the seed it decides the order.
+        """
+        rng = np.random.default_rng([seed, number])
+        rows = epoch_rows(self._graphs, self._batch_size, rng, self._devices.size)
+        levels = levels_of(batch_sizes(self._graphs, rows), self.capacities)
+        if self._resident is not None:
+            yield len(levels), self._window(self._resident, self._own(rows), levels)
+            return
+        starts = range(0, len(levels), self.window_steps)
+        parts = [slice(start, start + self.window_steps) for start in starts]
+        yield from prefetched(self._streamed(self._own(rows[part]), levels[part]) for part in parts)
+
+    def _own(self, rows: np.ndarray) -> np.ndarray:
+        return rows[:, self._devices.local_shards]
+
+    def _window(self, flat: FlatGraphs, rows: np.ndarray, levels: np.ndarray) -> Window:
+        devices = self._devices
+        rows = devices.split(rows.astype(np.int32), axis=1)
+        return Window(flat, rows, devices.replicate(levels.astype(np.int32)))
+
+    def _streamed(self, rows: np.ndarray, levels: np.ndarray) -> tuple[int, Window]:
+        """The structures of some batches, in the order in which they are used."""
+        steps, shards, share = rows.shape
+        absent = len(self._graphs)
+        missing = self.window_steps - steps
+        rows = np.pad(rows, [(0, missing), (0, 0), (0, 0)], constant_values=absent)
+        parts, places = zip(
+            *(self._share_of(rows[:, shard].ravel()) for shard in range(shards)), strict=True
+        )
+        flat = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
+        local = np.stack(places, axis=1).reshape(self.window_steps, share, shards).swapaxes(1, 2)
+        window = self._window(self._devices.split(flat), local, np.pad(levels, (0, missing)))
+        return steps, window
+
+    def _share_of(self, rows: np.ndarray) -> tuple[FlatGraphs, np.ndarray]:
+        """One device's structures of a window, and where each of `rows` is among them."""
+        real = rows < len(self._graphs)
+        size = min(len(rows), len(self._graphs))
+        worst = capacity_for(self._graphs, size)
+        capacity = tight_capacity(worst.atoms, worst.edges + 1, len(rows))
+        places = np.where(real, np.cumsum(real) - 1, len(rows))
+        return flat_graphs(self._graphs, rows[real], capacity), places

@@ -1,0 +1,45 @@
+"""Trains on shared batches and writes losses and parameters as JSON; run by `test_data.py`.
+
+python -m tests.allegro_jax.sharding.curves DEVICES:RESIDENT_GB... [--join=PORT,PROCESSES,PROCESS]
+"""
+
+import json
+import sys
+
+import jax
+import numpy as np
+
+from allegro_jax.configs import MLPConfig, Precision
+from allegro_jax.datasets import load
+from allegro_jax.training import TrainingConfig, config_from_data, train
+
+DOUBLE = Precision("float64", "float64", "float64")
+
+
+def run(devices: int, resident_gb: float) -> dict[str, object]:
+    """A short training on structures of different sizes; the last batch is part full."""
+    data = load("culi")
+    by_size = np.argsort([len(item.numbers) for item in data], kind="stable")[200:249]
+    mlp = MLPConfig(1, 8)
+    train_set, valid_set = data.select(by_size[5:]), data.select(by_size[:5])
+    config = config_from_data(
+        train_set, 3.5, l_max=0, num_layers=1, num_scalar_features=8, num_tensor_features=2,
+        scalar_embed_mlp=mlp, allegro_mlp=mlp, precision=DOUBLE,
+    )  # fmt: skip
+    training = TrainingConfig(
+        max_epochs=3, batch_size=8, learning_rate=3e-3, devices=devices, resident_gb=resident_gb,
+        stress_weight=10.0,
+    )  # fmt: skip
+    result = train(config, training, train_set, valid_set)
+    leaves = [np.ravel(leaf) for leaf in jax.tree.leaves(result.potential.params)]
+    losses = [row["loss"] for row in result.history]
+    return {"losses": losses, "params": np.concatenate(leaves).tolist()}
+
+
+if __name__ == "__main__":
+    jax.config.update("jax_enable_x64", True)
+    if joined := [word for word in sys.argv if word.startswith("--join=")]:
+        port, processes, process = joined[0].removeprefix("--join=").split(",")
+        jax.distributed.initialize(f"127.0.0.1:{port}", int(processes), int(process))
+    runs = [word.split(":") for word in sys.argv[1:] if not word.startswith("--")]
+    json.dump([run(int(devices), float(gb)) for devices, gb in runs], sys.stdout)

@@ -30,7 +30,7 @@ class BesselEmbedding(nn.Module):
         """Embeds edges; `types` are the species of centre and neighbour."""
         config = self.config
         dtype = jnp.dtype(config.precision.network)
-        basis = _bessels(self, x) * envelope[:, None]
+        basis = _bessels(self, x, envelope)
         radial = MLP((config.embedding_dim,), dtype=dtype, name="radial")(basis.astype(dtype))
         shape = (len(config.type_names), config.embedding_dim // 2)
         normal = jax.nn.initializers.normal(1.0)
@@ -58,7 +58,9 @@ class LatentEmbedding(nn.Module):
         config = self.config
         dtype = jnp.dtype(config.precision.network)
         mean, std = bessel_statistics(config.num_bessels)
-        basis = (_bessels(self, x) - mean.astype(x.dtype)[None, :]) / std.astype(x.dtype)[None, :]
+        basis = (_bessels(self, x, jnp.ones_like(x)) - mean.astype(x.dtype)[None, :]) / std.astype(
+            x.dtype
+        )[None, :]
         basis = (basis * envelope[:, None]).astype(dtype)
         one_hot = [jax.nn.one_hot(index, len(config.type_names), dtype=dtype) for index in types]
         options = (config.two_body_nonlinearity, config.normalization, dtype)
@@ -95,11 +97,14 @@ class SplineEmbedding(nn.Module):
 
 
 def _bessels(
-    module: BesselEmbedding | LatentEmbedding, x: Float[Array, "edges"]
+    module: BesselEmbedding | LatentEmbedding,
+    x: Float[Array, "edges"],
+    factor: Float[Array, "edges"],
 ) -> Float[Array, "edges basis"]:
-    """Bessel functions of frequencies 1..num_bessels, or of parameters that start there."""
+    """Bessel functions times a factor, with frequencies 1, 2, ... or trained ones."""
     number = module.config.num_bessels
     if not module.config.bessel_trainable:
-        return harmonic_bessel_basis(x, number)
+        return harmonic_bessel_basis(x, number, factor)
     start = jnp.arange(1, number + 1, dtype=x.dtype)
-    return bessel_basis(x, module.param("frequencies", lambda _: start).astype(x.dtype))
+    frequencies = module.param("frequencies", lambda _: start).astype(x.dtype)
+    return bessel_basis(x, frequencies) * factor[:, None]

@@ -29,15 +29,15 @@ def bessel_basis(
 
 
 def harmonic_bessel_basis(
-    x: Float[Array, "edges"], num_bessels: int
+    x: Float[Array, "edges"], num_bessels: int, factor: Float[Array, "edges"]
 ) -> Float[Array, "edges basis"]:
-    """The same for w_n = 1, 2, ..., from one sine and one cosine.
+    """The same for w_n = 1, 2, ..., times a factor, from one sine and one cosine.
 
     sin (n+1)t = 2 cos t sin nt - sin (n-1)t, divided by t.
     """
     t = np.pi * x
     twice_cos = 2.0 * jnp.cos(t)
-    basis = [jnp.zeros_like(t), jnp.sin(t) / t]
+    basis = [jnp.zeros_like(t), factor * jnp.sin(t) / t]
     while len(basis) <= num_bessels:
         basis.append(twice_cos * basis[-1] - basis[-2])
     return jnp.stack(basis[1:], axis=-1)

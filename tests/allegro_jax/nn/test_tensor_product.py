@@ -1,4 +1,4 @@
-"""Irreps bookkeeping, coupling coefficients and the two tensor-product back ends."""
+"""Irreps bookkeeping, coupling coefficients and the tensor-product back ends."""
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from allegro_jax.nn.irreps import (
     harmonic_irreps,
     track_irreps,
 )
-from allegro_jax.nn.tensor_product import tensor_product
+from allegro_jax.nn.tensor_product import platform_backend, tensor_product
 
 
 def names(irreps):
@@ -69,19 +69,31 @@ LAYERS = {
 }
 
 
+@pytest.mark.parametrize("backend", ["sparse", "dense"])
 @pytest.mark.parametrize(
     ("layer", "weight_channels"), [("first", 3), ("middle, odd irreps", 1), ("last, scalars", 3)]
 )
-def test_sparse_and_e3nn_back_ends_agree_in_value_and_gradient(x64, layer, weight_channels):
+def test_back_ends_agree_with_e3nn_in_value_and_gradient(x64, backend, layer, weight_channels):
     irreps = LAYERS[layer]
     inputs = example(irreps, weight_channels=weight_channels)
 
     def value_and_gradient(backend):
         product = tensor_product(backend, irreps)
-        gradient = jax.grad(lambda *xs: jnp.sum(jnp.sin(product(*xs))), argnums=(0, 1, 2))
-        return jax.jit(lambda *xs: (product(*xs), gradient(*xs)))(*inputs)
 
-    sparse, e3nn = value_and_gradient("sparse"), value_and_gradient("e3nn")
-    assert sparse[0].shape == (dimension(irreps[2]), 5, 3)
-    for ours, theirs in zip(jax.tree.leaves(sparse), jax.tree.leaves(e3nn), strict=True):
+        def loss(*inputs):
+            return jnp.sum(jnp.sin(jnp.stack(product(*inputs))))
+
+        gradient = jax.grad(loss, argnums=(0, 1, 2))
+        return jax.jit(lambda *xs: (jnp.stack(product(*xs)), gradient(*xs)))(*inputs)
+
+    result, e3nn = value_and_gradient(backend), value_and_gradient("e3nn")
+    assert result[0].shape == (dimension(irreps[2]), 5, 3)
+    for ours, theirs in zip(jax.tree.leaves(result), jax.tree.leaves(e3nn), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+def test_the_platform_decides_the_back_end(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
+    assert platform_backend() == "dense"
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert platform_backend() == "sparse"

@@ -162,7 +162,8 @@ class ShardedPotential:
         edges = parts.n_counted
         computed = len(edges) * sizes.evaluated.edges
         imbalance = edges.max() / max(edges.mean(), 1.0) - 1.0 if edges.any() else 0.0
-        return Balance(edges, float(imbalance), 1.0 - edges.sum() / computed, parts.halo_fraction)
+        padding = 1.0 - edges.sum() / computed
+        return Balance(edges, float(imbalance), float(padding), parts.halo_fraction)
 
     def _evaluate(self, structure: Structure) -> Evaluation:
         bound = self._bind(structure)

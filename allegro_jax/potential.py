@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import ase
 
     from allegro_jax.interfaces.ase import AllegroCalculator
+    from allegro_jax.sharding.spatial import ShardedPotential
 
 __all__ = [
     "Params",
@@ -158,12 +159,37 @@ class Potential:
         with precision_scope(self.config.precision):
             return compiled_predict(build_model(self.config), self.params, graph)
 
-    def calculator(self, skin: float = 1.0) -> "AllegroCalculator":
+    def sharded(self, devices: "Sequence[jax.Device] | None" = None) -> "ShardedPotential":
+        """Returns the same potential, evaluating one structure in parts, one on each device.
+
+        Args:
+            devices: what the structure is spread over; None for all devices of this process.
+
+        Raises:
+            ValueError: no devices, or the same one twice.
+
+        Example:
+            >>> from ase.build import bulk
+            >>> from allegro_jax.configs import AllegroConfig
+            >>> from allegro_jax.potential import Potential, initial_params
+            >>> config = AllegroConfig(type_names=("Cu",), cutoff=4.0)
+            >>> sharded = Potential(config, initial_params(config)).sharded()
+            >>> sharded(bulk("Cu", cubic=True) * 3).forces.shape
+            (108, 3)
+        """
+        from allegro_jax.sharding.spatial import ShardedPotential  # needs this module's results
+
+        return ShardedPotential(self, devices)
+
+    def calculator(
+        self, skin: float = 1.0, devices: "Sequence[jax.Device] | None" = None
+    ) -> "AllegroCalculator":
         """Returns a calculator for ASE: energy, energies of the atoms, forces, stress.
 
         Args:
             skin: Å by which neighbour lists exceed the cutoff; a larger skin means fewer searches
                 and more pairs to look at in every step.
+            devices: what each structure is spread over, see `sharded`; None for the default one.
 
         Example:
             >>> from ase.build import molecule
@@ -177,7 +203,8 @@ class Potential:
         """
         from allegro_jax.interfaces.ase import AllegroCalculator  # ASE's half a second
 
-        return AllegroCalculator(self, skin)
+        chosen = _default_device() if devices is None else devices
+        return AllegroCalculator(self, skin, chosen)
 
     def results(self, structures: Iterable[Structure], predictions: Predictions) -> list[Result]:
         """Takes an evaluated batch apart and adds the reference energies, in float64.
@@ -284,6 +311,10 @@ class Potential:
     def _references(self) -> dict[int, float]:
         symbols = zip(self.config.atomic_numbers, self.config.type_names, strict=True)
         return {number: self.atomic_energies[symbol] for number, symbol in symbols}
+
+
+def _default_device() -> list[jax.Device]:
+    return list(jnp.zeros(()).devices())  # as `jax.default_device` has it
 
 
 @functools.lru_cache

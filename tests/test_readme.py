@@ -1,4 +1,4 @@
-"""The README's examples run as they stand."""
+"""The examples of README and docs run as they stand."""
 
 import re
 import shutil
@@ -8,10 +8,17 @@ import pytest
 
 STORED = Path(__file__).parent / "physics" / "potentials" / "aspirin"
 README = Path(__file__).parent.parent / "README.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+LARGE_SYSTEMS = README.parent / "docs" / "large_systems.md"
 
 
-@pytest.mark.parametrize("code", BLOCKS, ids=["allegro_jax", "ase", "samo_cobra"])
+def examples(page: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+BLOCKS = [*examples(README), *examples(LARGE_SYSTEMS)]
+
+
+@pytest.mark.parametrize("code", BLOCKS, ids=["allegro_jax", "ase", "samo_cobra", "large systems"])
 def test_example_runs(
     code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

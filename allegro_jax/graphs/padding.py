@@ -101,20 +101,22 @@ def rounded_capacity(atoms: int, edges: int, graphs: int = 1) -> Capacity:
 
 
 def grown_capacity(current: Capacity | None, atoms: int, edges: int) -> Capacity:
-    """Returns a coarse capacity for one structure that follows a simulation.
+    """Returns a coarse capacity for one structure, or part of one, that follows a simulation.
 
-    While the rounded number of atoms stays, edges never shrink, so that a number of neighbours
-    that fluctuates about the edge of a bucket does not switch between two programs.
+    It never shrinks, so that a number of neighbours that fluctuates about the edge of a bucket
+    does not switch between two programs.
 
     Args:
         current: what was used so far, None at the beginning.
-        atoms: atoms of the structure.
-        edges: its directed edges.
+        atoms: how many.
+        edges: directed edges.
     """
     needed = rounded_capacity(atoms, edges)
-    if current is None or current.atoms != needed.atoms:
+    if current is None:
         return needed
-    return dataclasses.replace(needed, edges=max(current.edges, needed.edges))
+    return Capacity(
+        max(current.atoms, needed.atoms), max(current.edges, needed.edges), needed.graphs
+    )
 
 
 def _coarse(size: int, floor: int) -> int:

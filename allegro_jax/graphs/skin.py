@@ -57,12 +57,12 @@ class SkinList:
         return cls(copied, GraphDataset.build([copied], cutoff + skin, species), cutoff)
 
     @cached_property
-    def n_inside(self) -> int:
+    def inside(self) -> Bool[np.ndarray, "edges"]:
         """Edges shorter than the cutoff when the list was built."""
         graphs = self.graphs
         difference = graphs.positions[graphs.neighbors] - graphs.positions[graphs.centres]
         vectors = difference + graphs.shifts @ graphs.cell[0]
-        return int((np.einsum("ec,ec->e", vectors, vectors) < self.cutoff**2).sum())
+        return np.einsum("ec,ec->e", vectors, vectors) < self.cutoff**2
 
     def covers(self, structure: Structure) -> bool:
         """Tells whether the list holds every pair of `structure` within the cutoff.

@@ -1,10 +1,11 @@
-"""A large batch in blocks of whole centres, one after another, for processors with caches.
+"""A large batch in blocks of whole centres, one after another: they fit caches, and memory.
 
 The energy of an atom depends on the edges of which it is the centre, and on no others. A block
 of a few hundred edges that holds some centres completely can therefore be evaluated, and
 differentiated, on its own. On CPU that is two to three times faster than one operation after
 another over all edges, because the features of a block stay in the cache; memory is that of one
-block, and padding is not computed at all.
+block, and padding is not computed at all. On accelerators, which want much work at a time, blocks
+are for what would not fit into memory in one piece.
 
 The number of blocks is found at run time, so a capacity compiles once, however it is filled.
 """
@@ -26,8 +27,10 @@ from allegro_jax.models.base import EdgeEnergyModel
 Params = Any
 _Carry = TypeVar("_Carry")
 
-_FEATURE_SIZE = 2**16  # per thread
-_MIN_EDGES, _MAX_EDGES = 128, 1024
+_FEATURE_SIZE = 2**16  # numbers in a tensor feature of a block, per thread
+_MIN_EDGES, _MAX_EDGES = 128, 1024  # per thread
+_ACCELERATOR_BYTES = 4e9
+_FEATURES_ALIVE = 11  # temporaries over the size of one tensor feature, as XLA plans them on CPU
 
 
 class Plan(NamedTuple):
@@ -61,22 +64,41 @@ class Centred(NamedTuple):
 def plan_blocks(config: ModelConfig, graph: jraph.GraphsTuple) -> Plan | None:
     """Sizes of the blocks for a batch on this machine, or None to evaluate it in one piece.
 
-    A tensor feature of a block takes a quarter of a megabyte per thread, which lets the dozen of
-    them that are alive at a time share a cache of a few megabytes. Only batches that know the
-    largest number of neighbours of an atom (those of `allegro_jax.graphs.batch` do) can be taken
-    apart.
+    On CPU a tensor feature of a block takes a quarter of a megabyte per thread, which lets the
+    dozen of them that are alive at a time share a cache of a few megabytes. Elsewhere a block is
+    as large as 4 GB of features allow, and whatever needs less is evaluated in one piece; that
+    number is an estimate from programs for CPUs, not measured on a GPU, and training needs about
+    three times as much. Only batches that know the largest number of neighbours of an atom (those
+    of `allegro_jax.graphs.batch` do) can be taken apart.
     """
     bound = max_neighbors(graph)
-    if bound is None or jax.default_backend() != "cpu":
+    if bound is None:
         return None
-    per_edge = config.num_tensor_features * (config.l_max + 1) ** 2
-    edges = min(max(_FEATURE_SIZE // per_edge, _MIN_EDGES), _MAX_EDGES) * _threads()
-    edges = max(_round_up(edges, 32), bound)
     n_edges, n_atoms = graph.senders.shape[0], graph.nodes["species"].shape[0]
-    if n_edges <= 2.5 * edges:
+    on_cpu = jax.default_backend() == "cpu"
+    edges = max(_round_up(_cached_edges(config) if on_cpu else _fitting_edges(config), 32), bound)
+    if n_edges <= (2.5 if on_cpu else 1.0) * edges:
         return None
     atoms = _round_up(int(1.1 * edges * n_atoms / n_edges) + 1, 4)
     return Plan(edges, min(atoms, n_atoms))
+
+
+def _cached_edges(config: ModelConfig) -> int:
+    """Edges whose features fit into the caches of a CPU device."""
+    edges = min(max(_FEATURE_SIZE // _feature_size(config), _MIN_EDGES), _MAX_EDGES)
+    # Devices forced upon one CPU share its threads.
+    return edges * max(1, _threads() // jax.local_device_count())
+
+
+def _fitting_edges(config: ModelConfig) -> int:
+    """Edges whose features fit into the memory of an accelerator."""
+    itemsize = jnp.dtype(config.precision.network).itemsize
+    return int(_ACCELERATOR_BYTES / (_FEATURES_ALIVE * itemsize * _feature_size(config)))
+
+
+def _feature_size(config: ModelConfig) -> int:
+    """Numbers in a tensor feature of an edge."""
+    return config.num_tensor_features * (config.l_max + 1) ** 2
 
 
 def _threads() -> int:

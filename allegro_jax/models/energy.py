@@ -110,7 +110,7 @@ def predict(
         model: the architecture; static under jit.
         params: its parameters.
         graph: batch in the layout of `allegro_jax.graphs`.
-        in_blocks: let a CPU evaluate a large batch block by block (see `plan_blocks`). The
+        in_blocks: let a large batch be evaluated block by block (see `plan_blocks`). The
             numbers are the same up to rounding, but only False can be differentiated forwards,
             or backwards more than once.
     """

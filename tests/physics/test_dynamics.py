@@ -4,8 +4,6 @@ import pytest
 from ase import units
 from ase.md.verlet import VelocityVerlet
 
-from allegro_jax.interfaces.ase import compiled_step
-
 from .measurements import aspirin, copper, nve, stored, thermalise, thermostat
 
 
@@ -47,7 +45,7 @@ def test_the_energy_error_falls_with_the_square_of_the_time_step(each_potential,
 def test_500_steps_of_aspirin_and_of_500_copper_atoms_compile_at_most_twice_again(name):
     atoms, timestep = (aspirin(), 0.5) if name == "aspirin" else (copper(5), 2.0)
     potential = stored(name)
-    step = compiled_step(potential.config)
+    step = potential.calculator().sharded.program
     before = step._cache_size()
     calculator = thermostat(potential, atoms, timestep, steps=500)
     assert step._cache_size() - before <= len(calculator.capacities) <= 1 + 2

@@ -151,7 +151,7 @@ def test_a_set_without_any_edge_has_a_capacity():
 def test_unlabelled_structures_give_a_graph_without_labels():
     graph = batch_structures([Structure.from_atoms(molecule("H2O"))], CUTOFF, (1, 8))
     assert set(graph.nodes) == {"positions", "species"}
-    assert set(graph.globals) == {"cell"}
+    assert set(graph.globals) == {"cell", "max_neighbors"}
 
 
 def test_a_molecule_in_a_box_has_no_cell():

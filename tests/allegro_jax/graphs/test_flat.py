@@ -50,7 +50,7 @@ def test_unlabelled_structures_have_no_labels() -> None:
     graphs = GraphDataset.build([replace(item, energy=None) for item in data], 4.0, data.elements)
     graph = assemble(flat_graphs(graphs), np.array([0, 2]), Capacity(60, 1000, 3))
     assert set(graph.nodes) == {"positions", "species"}
-    assert set(graph.globals) == {"cell"}
+    assert set(graph.globals) == {"cell", "max_neighbors"}
 
 
 def test_the_size_is_known_before_it_is_made(graphs: GraphDataset) -> None:

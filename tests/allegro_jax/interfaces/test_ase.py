@@ -11,7 +11,6 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from allegro_jax.configs import ZBL, AllegroConfig, MLPConfig, MLPReadout, Precision, SplineBasis
 from allegro_jax.graphs import Capacity, neighbors
-from allegro_jax.interfaces.ase import compiled_step
 from allegro_jax.potential import Potential, initial_params
 
 CONFIG = AllegroConfig(
@@ -113,7 +112,7 @@ def test_edges_beyond_the_cutoff_contribute_exactly_nothing():
 
 def test_steps_within_a_bucket_compile_once_and_search_rarely(potential):
     atoms = bulk("Cu", a=3.6, cubic=True) * 2
-    step = compiled_step(CONFIG)
+    step = potential.calculator().sharded.program
     before = step._cache_size()
     rng = np.random.default_rng(0)
     calculator = atoms.calc = potential.calculator()

@@ -52,3 +52,16 @@ def test_gains_bring_the_second_moment_back_to_one(nonlinearity, x64):
     squares = np.asarray(activation(nonlinearity)(jnp.asarray(points))) ** 2
     moment = weights @ squares / weights.sum() * SECOND_MOMENT_GAINS[nonlinearity] ** 2
     assert moment == pytest.approx(1.0, abs=4e-3 if nonlinearity == "silu" else 1e-6)
+
+
+def test_inputs_in_parts_are_inputs_in_one_array(x64):
+    mlp = MLP((5, 2), dtype=jnp.float64)
+    x = jax.random.normal(jax.random.key(1), (4, 7))
+    params = mlp.init(jax.random.key(0), x)
+    parts = [x[:, :1], x[:, 1:5], x[:, 5:]]
+    np.testing.assert_allclose(mlp.apply(params, parts), mlp.apply(params, x), rtol=1e-13)
+
+
+def test_silu_is_that_of_jax(x64):
+    x = jnp.linspace(-30.0, 30.0, 301)
+    np.testing.assert_allclose(activation("silu")(x), jax.nn.silu(x), rtol=0, atol=1e-14)

@@ -5,7 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from allegro_jax.nn.radial import bessel_basis, polynomial_envelope, spline_basis
+from allegro_jax.nn.radial import (
+    bessel_basis,
+    harmonic_bessel_basis,
+    polynomial_envelope,
+    spline_basis,
+)
 
 
 @pytest.mark.parametrize("p", [2.0, 6.0, 6.5, 48.0])
@@ -52,3 +57,15 @@ def test_splines_vanish_smoothly_at_the_cutoff(x64):
     inside = spline_basis(jnp.array([0.5]), 16, 12)
     assert inside.shape == (1, 16)
     assert inside.max() > 0.9
+
+
+def test_the_recursion_gives_the_bessel_functions_and_their_derivatives(x64):
+    x = jnp.linspace(0.05, 0.999, 50)
+
+    def values_and_slopes(basis):
+        return jax.jvp(basis, (x,), (jnp.ones_like(x),))
+
+    recursion = values_and_slopes(lambda x: harmonic_bessel_basis(x, 8, 1 - x))
+    sines = values_and_slopes(lambda x: bessel_basis(x, jnp.arange(1.0, 9.0)) * (1 - x)[:, None])
+    for ours, expected in zip(recursion, sines, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-11)

@@ -24,7 +24,7 @@ from allegro_jax.configs import ModelConfig
 from allegro_jax.graphs.batches import max_neighbors
 from allegro_jax.models.base import EdgeEnergyModel
 
-Params = Any
+Variables = dict[str, Any]
 _Carry = TypeVar("_Carry")
 
 _FEATURE_SIZE = 2**16  # numbers in a tensor feature of a block, per thread
@@ -115,18 +115,18 @@ def _round_up(size: int, step: int) -> int:
 def evaluate_blocks(
     model: EdgeEnergyModel,
     plan: Plan,
-    params: Params,
+    variables: Variables,
     vectors: Float[Array, "edges 3"],
     centred: Centred,
 ) -> tuple[Float[Array, "atoms"], Float[Array, "edges 3"]]:
     """Atomic energies E_i (eV) and the gradients ∂E_i/∂r_ij of the edges (eV/Å).
 
-    Can be differentiated backwards in `params` and `vectors`, block by block again; not forwards.
+    Can be differentiated in `variables` and `vectors` backwards, block by block again; not forwards.
 
     Args:
         model: the architecture.
         plan: sizes of the blocks.
-        params: parameters of the model.
+        variables: parameters of the model, and what `prepared_variables` makes of them.
         vectors: r_ij (Å).
         centred: what belongs to the edges.
     """
@@ -134,7 +134,7 @@ def evaluate_blocks(
     padded = rows.pad_edges(vectors)
 
     def evaluate(block: _Block, results: tuple[Array, Array]) -> tuple[Array, Array]:
-        energies, gradients = _evaluate_block(model, params, block.edges_of(padded), block)
+        energies, gradients = _evaluate_block(model, variables, block.edges_of(padded), block)
         return block.put_atoms(results[0], energies), block.put_edges(results[1], gradients)
 
     energies = jnp.zeros(len(centred.species), model.config.precision.energy)
@@ -144,39 +144,39 @@ def evaluate_blocks(
 
 
 def _evaluate_forwards(
-    model: EdgeEnergyModel, plan: Plan, params: Params, vectors: Array, centred: Centred
-) -> tuple[tuple[Array, Array], tuple[Params, Array, Centred]]:
-    return evaluate_blocks(model, plan, params, vectors, centred), (params, vectors, centred)
+    model: EdgeEnergyModel, plan: Plan, variables: Variables, vectors: Array, centred: Centred
+) -> tuple[tuple[Array, Array], tuple[Variables, Array, Centred]]:
+    return evaluate_blocks(model, plan, variables, vectors, centred), (variables, vectors, centred)
 
 
 def _evaluate_backwards(
     model: EdgeEnergyModel,
     plan: Plan,
-    inputs: tuple[Params, Array, Centred],
+    inputs: tuple[Variables, Array, Centred],
     cotangents: tuple[Array, Array],
-) -> tuple[Params, Array, None]:
-    """One vector-Jacobian product per block; the blocks add up in the parameters."""
-    params, vectors, centred = inputs
+) -> tuple[Variables, Array, None]:
+    """One vector-Jacobian product per block; the blocks add up in the variables."""
+    variables, vectors, centred = inputs
     rows = _Rows(plan, len(centred.species), len(vectors))
     padded = rows.pad_edges(vectors)
     of_energies, of_gradients = rows.pad_atoms(cotangents[0]), rows.pad_edges(cotangents[1])
 
-    def pull_back(block: _Block, sums: tuple[Params, Array]) -> tuple[Params, Array]:
+    def pull_back(block: _Block, sums: tuple[Variables, Array]) -> tuple[Variables, Array]:
         weights, direction = block.atoms_of(of_energies), block.edges_of(of_gradients)
 
-        def function(params: Params, vectors: Array) -> Array:
+        def function(variables: Variables, vectors: Array) -> Array:
             def energies(vectors: Array) -> Array:
-                return _block_energies(model, params, vectors, block)
+                return _block_energies(model, variables, vectors, block)
 
             values, changes = jax.jvp(energies, (vectors,), (direction,))
             return jnp.sum(weights * values + changes)
 
-        of_params, of_vectors = jax.grad(function, (0, 1))(params, block.edges_of(padded))
-        return jax.tree.map(jnp.add, sums[0], of_params), block.put_edges(sums[1], of_vectors)
+        of_variables, of_vectors = jax.grad(function, (0, 1))(variables, block.edges_of(padded))
+        return jax.tree.map(jnp.add, sums[0], of_variables), block.put_edges(sums[1], of_vectors)
 
-    start = jax.tree.map(jnp.zeros_like, params), jnp.zeros_like(padded)
-    of_params, of_vectors = _for_each_block(rows, centred, pull_back, start)
-    return of_params, of_vectors[: rows.n_edges], None
+    start = jax.tree.map(jnp.zeros_like, variables), jnp.zeros_like(padded)
+    of_variables, of_vectors = _for_each_block(rows, centred, pull_back, start)
+    return of_variables, of_vectors[: rows.n_edges], None
 
 
 evaluate_blocks.defvjp(_evaluate_forwards, _evaluate_backwards)
@@ -272,10 +272,10 @@ def _for_each_block(
 
 
 def _evaluate_block(
-    model: EdgeEnergyModel, params: Params, vectors: Array, block: _Block
+    model: EdgeEnergyModel, variables: Variables, vectors: Array, block: _Block
 ) -> tuple[Float[Array, "atoms"], Float[Array, "edges 3"]]:
     def total(vectors: Array) -> tuple[Array, Array]:
-        energies = _block_energies(model, params, vectors, block)
+        energies = _block_energies(model, variables, vectors, block)
         return energies.sum(), energies
 
     gradients, energies = jax.grad(total, has_aux=True)(vectors)
@@ -283,10 +283,10 @@ def _evaluate_block(
 
 
 def _block_energies(
-    model: EdgeEnergyModel, params: Params, vectors: Array, block: _Block
+    model: EdgeEnergyModel, variables: Variables, vectors: Array, block: _Block
 ) -> Float[Array, "atoms"]:
     energies = model.apply(
-        {"params": params},
+        variables,
         vectors,
         block.species,
         block.neighbor_species,

@@ -17,6 +17,7 @@ from allegro_jax.configs import ModelConfig, Precision
 from allegro_jax.models.base import EdgeEnergyModel
 from allegro_jax.models.blocks import Centred, evaluate_blocks, plan_blocks
 from allegro_jax.models.build import build_model
+from allegro_jax.models.readouts import prepared_variables
 
 Params = dict[str, Any]
 
@@ -125,7 +126,8 @@ def predict(
     if plan is None:
         gradients, atomic = jax.grad(total_energy, has_aux=True)(vectors)
     else:
-        atomic, gradients = evaluate_blocks(model, plan, params, vectors, _centred(graph))
+        variables = {"params": params, **prepared_variables(model.config.readout, params)}
+        atomic, gradients = evaluate_blocks(model, plan, variables, vectors, _centred(graph))
     return Predictions(
         energy=_sum_over_graphs(atomic, graph),
         forces=_forces(gradients, graph, atomic.shape[0]),

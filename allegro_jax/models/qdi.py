@@ -1,6 +1,7 @@
 """Allegro+QDI: the per-edge readout through a quantum circuit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -8,9 +9,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from allegro_jax.configs import Normalization, QDIReadout
-from allegro_jax.nn.circuit_unitaries import expectations_by_unitaries
+from allegro_jax.nn.circuit_unitaries import (
+    CircuitBlocks,
+    circuit_blocks,
+    expectations_by_unitaries,
+    expectations_of_blocks,
+)
 from allegro_jax.nn.circuits import QDICircuit, qdi_expectations
 from allegro_jax.nn.mlp import MLP
+
+PREPARED = "prepared"
+"""Collection of variables that `prepare` makes of the parameters."""
 
 SIMULATORS: dict[str, Callable[..., Array]] = {
     "unitaries": expectations_by_unitaries,
@@ -88,5 +97,21 @@ class QDIReadoutModule(nn.Module):
         circuit = qdi_circuit(self.config)
         dtype = jnp.promote_types(self.dtype, jnp.float32)
         weights = self.param("circuit_weights", uniform_angle, circuit.weight_shape, dtype)
+        angles = angles.astype(dtype)
+        if self.has_variable(PREPARED, "circuit"):
+            blocks: CircuitBlocks = self.get_variable(PREPARED, "circuit")
+            return expectations_of_blocks(angles, blocks, circuit).astype(self.dtype)
         simulate = SIMULATORS[self.config.simulator]
-        return simulate(angles.astype(dtype), weights, circuit).astype(self.dtype)
+        return simulate(angles, weights, circuit).astype(self.dtype)
+
+
+def prepare(config: QDIReadout, params: Mapping[str, Array]) -> dict[str, Any]:
+    """Computes from the parameters of the readout what is the same for all edges.
+
+    Returns:
+        Variables of the readout in the collection `PREPARED`, none for the plain QNode. With them
+        the block matrices are not computed again in every call of the module.
+    """
+    if config.simulator != "unitaries":
+        return {}
+    return {"circuit": circuit_blocks(params["circuit_weights"], qdi_circuit(config))}

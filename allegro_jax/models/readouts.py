@@ -6,7 +6,8 @@ at the cutoff: perceptrons because they have no biases and the scalars vanish th
 multiplying with the envelope.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -74,3 +75,20 @@ def build_readout(
     if isinstance(config, StackedMLPReadout):
         return StackedMLPReadoutModule(config, normalization, dtype, name=name)
     return MLPReadoutModule(config, normalization, dtype, name=name)
+
+
+def prepared_variables(config: Readout, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Computes once what a readout would compute from its parameters in every block of edges.
+
+    Args:
+        config: readout config.
+        params: parameters of the whole model.
+
+    Returns:
+        Collections of variables to pass to the model beside its parameters.
+    """
+    if not isinstance(config, QDIReadout):
+        return {}
+    from allegro_jax.models.qdi import PREPARED, prepare  # as in `build_readout`
+
+    return {PREPARED: {"readout": prepare(config, params["readout"])}}

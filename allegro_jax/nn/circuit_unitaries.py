@@ -35,48 +35,62 @@ _EIGENBASIS = {
 }
 
 
+class CircuitBlocks(NamedTuple):
+    """The trainable blocks of a circuit, real parts over imaginary parts.
+
+    Attributes:
+        first: what the first block makes of |0...0>.
+        others: real form of the matrices of the others, changes of basis merged.
+    """
+
+    first: Float[Array, "twice 1"]
+    others: list[Float[Array, "twice twice"]]
+
+
 @functools.partial(jax.jit, static_argnames="circuit")
 def expectations_by_unitaries(
     features: Float[Array, "edges features"], weights: Float[Array, "*shape"], circuit: QDICircuit
 ) -> Float[Array, "edges qubits"]:
     """Expectation values <P_q> of a QDI circuit on every edge; see `qdi_expectations`."""
+    return expectations_of_blocks(features, circuit_blocks(weights, circuit), circuit)
+
+
+@functools.partial(jax.jit, static_argnames="circuit")
+def expectations_of_blocks(
+    features: Float[Array, "edges features"], blocks: CircuitBlocks, circuit: QDICircuit
+) -> Float[Array, "edges qubits"]:
+    """The part of `expectations_by_unitaries` that is done for every edge."""
     signs = jnp.asarray(_eigenvalues(circuit.n_qubits), features.dtype)
-    states = 2**circuit.n_qubits
-    first, unitaries = _blocks(weights, circuit)
-    ψ_re, ψ_im = first.real, first.imag
+    ψ_re, ψ_im = jnp.split(blocks.first, 2)
     angles = features.T.reshape(circuit.n_encodings, circuit.n_qubits, -1)
-    for angle, unitary in zip(angles, unitaries, strict=True):
+    for angle, unitary in zip(angles, blocks.others, strict=True):
         cos, sin = _phases(0.5 * angle)
         ψ_re, ψ_im = cos * ψ_re + sin * ψ_im, cos * ψ_im - sin * ψ_re
-        product = _matmul(_real_form(unitary), jnp.concatenate([ψ_re, ψ_im]))
-        ψ_re, ψ_im = product[:states], product[states:]
+        ψ_re, ψ_im = jnp.split(_matmul(unitary, jnp.concatenate([ψ_re, ψ_im])), 2)
     return _matmul(signs, ψ_re**2 + ψ_im**2).T
 
 
-def _blocks(
-    weights: Array, circuit: QDICircuit
-) -> tuple[Complex[Array, "states 1"], list[Complex[Array, "states states"]]]:
-    """What the first block makes of |0...0>, and the matrices of the others, bases merged.
-
-    In the precision of the weights.
-    """
+@functools.partial(jax.jit, static_argnames="circuit")
+def circuit_blocks(weights: Float[Array, "*shape"], circuit: QDICircuit) -> CircuitBlocks:
+    """The part of `expectations_by_unitaries` that depends on the weights alone."""
     encode, read = _EIGENBASIS[circuit.rotation], _EIGENBASIS[circuit.measure]
     with pennylane_settings(weights.dtype):
         dtype = jnp.promote_types(weights.dtype, jnp.complex64)
         gates, stacked = _gates(weights, circuit, dtype)
         zero = jnp.zeros((2**circuit.n_qubits, 1), dtype).at[0].set(1)
         first = _act(gates, [matrix[0] for matrix in stacked], circuit, zero)
+        first = _on_every_qubit(encode.conj().T, circuit, first)
         others = jax.vmap(lambda matrices: _act(gates, matrices, circuit, None, encode))(
             [matrix[1:] for matrix in stacked]
         )
-        *middle, last = others
-        return (
-            _on_every_qubit(encode.conj().T, circuit, first),
-            [
-                *(_on_every_qubit(encode.conj().T, circuit, block) for block in middle),
-                _on_every_qubit(read.conj().T, circuit, last),
-            ],
-        )
+        bases = [encode] * (circuit.n_encodings - 1) + [read]
+        unitaries = [
+            _on_every_qubit(basis.conj().T, circuit, block)
+            for basis, block in zip(bases, others, strict=True)
+        ]
+    return CircuitBlocks(
+        jnp.concatenate([first.real, first.imag]), [_real_form(unitary) for unitary in unitaries]
+    )
 
 
 class _Gate(NamedTuple):

@@ -121,7 +121,7 @@ def evaluate_blocks(
 ) -> tuple[Float[Array, "atoms"], Float[Array, "edges 3"]]:
     """Atomic energies E_i (eV) and the gradients ∂E_i/∂r_ij of the edges (eV/Å).
 
-    Can be differentiated in `variables` and `vectors` backwards, block by block again; not forwards.
+    Can be differentiated backwards in `variables` and `vectors`, by blocks again; not forwards.
 
     Args:
         model: the architecture.

@@ -33,7 +33,7 @@ class Program:
 
     def compiled(self, *arguments: Any) -> jax.stages.Compiled:
         """Returns the compiled function for these arguments, without calling it."""
-        key = _layout(arguments[self._graph_argument])
+        key = layout(arguments[self._graph_argument])
         if key not in self._compiled:
             begin = time.monotonic()
             self._compiled[key] = self._jitted.lower(*arguments).compile()
@@ -64,7 +64,7 @@ class CompilationCount:
             self.seconds += duration_secs
 
 
-def _layout(graph: Any) -> Hashable:
+def layout(graph: Any) -> Hashable:
     """Everything that makes one batch need another program than a second one."""
     leaves, structure = jax.tree.flatten(graph)
     return structure, tuple(leaf.shape for leaf in leaves)

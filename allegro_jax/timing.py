@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -14,15 +14,17 @@ from allegro_jax.datasets import Dataset
 from allegro_jax.graphs import GraphDataset, ordered_batches
 from allegro_jax.models.build import build_model
 from allegro_jax.potential import Potential, predict
-from allegro_jax.programs import Program
+from allegro_jax.programs import Program, layout
 
 
 class Cost(NamedTuple):
-    """XLA's cost analysis of one pass over a data set, the same on every run.
+    """XLA's cost analysis of one pass over a data set, padding included; the same on every run.
+
+    It is that of the program before it is compiled, and so does not depend on the machine.
 
     Attributes:
         flops: Floating-point operations.
-        bytes_accessed: Bytes read and written by the compiled operations.
+        bytes_accessed: Bytes read and written by the operations, before any are fused.
     """
 
     flops: float
@@ -75,13 +77,15 @@ class InferencePass:
     """
 
     def __init__(self, potential: Potential, dataset: Dataset, batch_size: int) -> None:
-        config = potential.config
+        config = self._config = potential.config
         graphs = GraphDataset.build(dataset, config.cutoff, config.atomic_numbers)
         self.batches = ordered_batches(graphs, batch_size)
         self.structures, self.atoms = len(graphs), int(graphs.n_atoms.sum())
         self.batch_size = min(batch_size, len(graphs))
         self._params = jax.device_put(potential.params)
         self._program = Program(functools.partial(predict, build_model(config)), graph_argument=1)
+        for graph in self.batches:
+            self._program.compiled(self._params, graph)
         self.cost = self._cost()
 
     @property
@@ -95,12 +99,17 @@ class InferencePass:
         return self._program.compilations
 
     def _cost(self) -> Cost:
-        calls = [self._program.compiled(self._params, graph) for graph in self.batches]
-        analyses = [call.cost_analysis() or {} for call in calls]
-        flops = sum(analysis.get("flops", float("nan")) for analysis in analyses)
-        return Cost(
-            flops, sum(analysis.get("bytes accessed", float("nan")) for analysis in analyses)
-        )
+        model = build_model(self._config)
+        # In one piece: the compiler counts the body of a loop over blocks once.
+        in_one_piece = jax.jit(functools.partial(predict, model, in_blocks=False))
+        costs: dict[Hashable, dict[str, float]] = {}
+        total = np.zeros(2)
+        for graph in self.batches:
+            key = layout(graph)
+            if key not in costs:
+                costs[key] = in_one_piece.lower(self._params, graph).cost_analysis() or {}
+            total += [costs[key].get(name, np.nan) for name in ("flops", "bytes accessed")]
+        return Cost(*total.tolist())
 
     def seconds(self) -> float:
         """Makes one pass and returns its wall time, s."""

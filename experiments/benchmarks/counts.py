@@ -22,7 +22,7 @@ activations, harmonics, and the weights of a quantum circuit, which are not coun
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -102,3 +102,19 @@ def products_per_edge(config: AllegroConfig) -> int:
             coefficients = coupling_coefficients(path.first.l, path.second.l, path.out.l)
             per_channel += 3 * int(np.count_nonzero(coefficients)) + 2 * path.out.dim
     return per_channel * config.num_tensor_features
+
+
+def number_of_blocks(config: Any, graph: Any) -> int:
+    """Blocks in which a padded batch is evaluated; see `allegro_jax.models.blocks`."""
+    from allegro_jax.models.blocks import plan_blocks
+
+    plan = plan_blocks(config, graph)
+    if plan is None:
+        return 1
+    n_atoms = int(graph.n_node[:-1].sum())  # the last graph is padding
+    offsets = np.searchsorted(np.asarray(graph.receivers), np.arange(n_atoms + 1))
+    first = blocks = 0
+    while first < n_atoms:
+        full = int(np.searchsorted(offsets, offsets[first] + plan.edges, side="right")) - 1
+        first, blocks = min(full, first + plan.atoms), blocks + 1
+    return blocks

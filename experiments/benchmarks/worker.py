@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from experiments.benchmarks.cases import SIZES, SYSTEMS, Case
+from experiments.benchmarks.counts import number_of_blocks
 
 _PACKAGES = ("allegro-jax", "jax", "jaxlib", "flax", "numpy")
 
@@ -77,13 +78,16 @@ def measure(case: Case, seconds: float) -> dict[str, Any]:
     if case.task == "training":
         parameters = parameters.params
     cost = program.cost_analysis() or {}
+    # The compiler counts the body of the loop over blocks, nearly all of the work, once.
+    blocks = number_of_blocks(config_of(case), graph)
     return {
         **result,
         "parameters": jax_program.parameter_count(parameters),
         "edges": int(graph.n_edge[: SYSTEMS[case.system].batch].sum()),
         "padded_edges": len(graph.senders),
-        "xla_flops": cost.get("flops"),
-        "xla_bytes": cost.get("bytes accessed"),
+        "blocks": blocks,
+        "xla_flops": blocks * cost.get("flops", 0.0),
+        "xla_bytes": blocks * cost.get("bytes accessed", 0.0),
         "platform": jax.default_backend(),
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
     }

@@ -9,11 +9,12 @@ from pathlib import Path
 import jax
 import pytest
 
+from allegro_jax.models import blocks
 from experiments import benchmark
 from experiments.benchmarks import analysis, machine, peer_runs, processes, run, table, worker
 from experiments.benchmarks.cases import SYSTEMS, Case, all_cases
 from experiments.benchmarks.circuits import CircuitCase
-from experiments.benchmarks.counts import operations
+from experiments.benchmarks.counts import number_of_blocks, operations
 from experiments.benchmarks.peers import environments
 from experiments.benchmarks.structures import graphs_of, padded_batch, write_arrays
 
@@ -199,3 +200,12 @@ def test_unknown_peers_are_refused() -> None:
     with pytest.raises(ValueError, match="unknown peer schnet; choose from nequip"):
         benchmark.chosen_peers(["nequip-aot", "schnet"])
     assert benchmark.chosen_peers(["all"]) == list(peer_runs.PEERS)
+
+
+def test_every_centre_is_in_one_of_the_counted_blocks(monkeypatch):
+    case = Case("S", "molecule-5", "inference", "mlp", "float32")
+    system = SYSTEMS[case.system]
+    graph = padded_batch(graphs_of(system, 0), system, case.dtype)
+    for plan, expected in ((blocks.Plan(10_000, 10_000), 1), (blocks.Plan(10_000, 21), 5)):
+        monkeypatch.setattr(blocks, "plan_blocks", lambda *_, plan=plan: plan)
+        assert number_of_blocks(worker.config_of(case), graph) == expected

@@ -52,7 +52,11 @@ SIZES = {
     },
     "2023": {"two_body_widths": (4,), "latent_widths": (4,)},
 }
-MODELS = [(architecture, readout) for architecture in SIZES for readout in READOUTS]
+MODELS = [
+    pytest.param(architecture, readout, marks=[] if architecture == "2025" else pytest.mark.slow)
+    for architecture in SIZES
+    for readout in READOUTS
+]
 
 export.register_namedtuple_serialization(jraph.GraphsTuple, serialized_name="jraph.GraphsTuple")
 export.register_namedtuple_serialization(Predictions, serialized_name="allegro_jax.Predictions")

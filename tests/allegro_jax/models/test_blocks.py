@@ -1,6 +1,7 @@
 """A batch in blocks is the same as in one piece: values, derivatives, compilations, memory."""
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +45,12 @@ SIZES = {
     },
     "2023": {"two_body_widths": (8,), "latent_widths": (8,)},
 }
-MODELS = [(architecture, readout) for architecture in SIZES for readout in READOUTS]
+FIRST = "2025", "mlp"
+EVERYDAY = (FIRST, ("2025", "qdi"), ("2023", "mlp"))
+MODELS = [
+    pytest.param(*names, marks=[] if names in EVERYDAY else pytest.mark.slow)
+    for names in itertools.product(SIZES, READOUTS)
+]
 MOST = 42
 """Edges of the atoms that have most, in the dense crystal of `structures`."""
 
@@ -141,7 +147,7 @@ def test_predictions_are_those_of_one_piece(architecture, readout, x64, use):
     model, params, graph = build_model(config), initial_params(config), batch_of(structures())
     expected = jax.jit(functools.partial(predict, model, in_blocks=False))(params, graph)
     assert float(jnp.abs(expected.stress).max()) > 0
-    for plan in PLANS if (architecture, readout) == MODELS[0] else PLANS[1:2]:
+    for plan in PLANS if (architecture, readout) == FIRST else PLANS[1:2]:
         use(plan)
         close(jax.jit(functools.partial(predict, model))(params, graph), expected)
 
@@ -153,7 +159,7 @@ def test_gradients_of_a_training_loss_are_those_of_one_piece(architecture, reado
     positions = jnp.asarray(graph.nodes["positions"])
     gradient = jax.grad(loss_of(model, graph, in_blocks=False), (0, 1))
     expected = jax.jit(gradient)(params, positions)
-    for plan in PLANS[:3] if (architecture, readout) == MODELS[0] else PLANS[1:2]:
+    for plan in PLANS[:3] if (architecture, readout) == FIRST else PLANS[1:2]:
         use(plan)
         gradient = jax.grad(loss_of(model, graph, in_blocks=True), (0, 1))
         close(jax.jit(gradient)(params, positions), expected, 1e-11)

@@ -52,6 +52,7 @@ def test_eight_devices_have_the_losses_and_parameters_of_one(one_and_eight) -> N
     assert len(set(one["losses"])) == len(one["losses"])
 
 
+@pytest.mark.slow
 def test_two_processes_that_stream_their_parts_have_them_too(one_and_eight) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

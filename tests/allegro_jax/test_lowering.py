@@ -5,6 +5,7 @@ one machine are custom calls, so each of them must be known to exist on all thre
 """
 
 import functools
+import itertools
 import re
 
 import jax
@@ -52,10 +53,10 @@ SIZES = {
     },
     "2023": {"two_body_widths": (4,), "latent_widths": (4,)},
 }
+EVERYDAY = [("2025", "mlp"), ("2025", "qdi by unitaries")]
 MODELS = [
-    pytest.param(architecture, readout, marks=[] if architecture == "2025" else pytest.mark.slow)
-    for architecture in SIZES
-    for readout in READOUTS
+    pytest.param(*names, marks=[] if names in EVERYDAY else pytest.mark.slow)
+    for names in itertools.product(SIZES, READOUTS)
 ]
 
 export.register_namedtuple_serialization(jraph.GraphsTuple, serialized_name="jraph.GraphsTuple")

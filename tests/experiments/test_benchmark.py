@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from allegro_jax.models import blocks
+from allegro_jax.models import blocks, energy
 from experiments import benchmark
 from experiments.benchmarks import analysis, machine, peer_runs, processes, run, table, worker
 from experiments.benchmarks.cases import SYSTEMS, Case, all_cases
@@ -104,10 +104,15 @@ def test_tables_hold_every_measurement_and_the_rates_of_the_machine(measured: li
 
 
 @pytest.mark.parametrize(
-    "case", [TINY, Case("S", "molecule-1", "training"), Case("M", "molecule-1")], ids=str
+    "case", [TINY, Case("S", "molecule-1", "training"), Case("M", "molecule-5")], ids=str
 )
-def test_counted_operations_agree_with_xla(case: Case) -> None:
-    """To a quarter: XLA counts activations and harmonics too, a program may save products."""
+def test_counted_operations_agree_with_xla(case: Case, monkeypatch) -> None:
+    """To a quarter: XLA counts activations and harmonics too, a program may save products.
+
+    In one piece and with more atoms than channels: the one-hot matrices of a few atoms, which
+    save time and not operations, are not in our count.
+    """
+    monkeypatch.setattr(energy, "plan_blocks", lambda *_: None)
     function, arguments = worker.program_of(case)
     counted = operations(worker.config_of(case), len(arguments[-1].senders), case.task)
     cost = jax.jit(function).lower(*arguments).cost_analysis()

@@ -61,7 +61,7 @@ def weight_harmonics(
     scalar, *others = _weights_of_components(weights, l_max, channels)
     rows = jax.lax.split(harmonics, (1,) * harmonics.shape[0], axis=0)[1:]
     # The product with a row of ones is a broadcast. Its transpose, the sum over the channels,
-    # stays a matrix product, much faster on CPU than the reduction that a broadcast leads to.
+    # stays a matrix product, faster on CPU than the reduction that a broadcast leads to.
     ones = jnp.ones((1, channels), harmonics.dtype)
     return [
         scalar,

@@ -16,7 +16,7 @@ def uniform_unit_variance(key: Array, shape: Sequence[int], dtype: jnp.dtype) ->
 
 
 def silu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Returns x / (1 + e^-x), by a hyperbolic tangent: on CPU up to three times faster."""
+    """Returns x / (1 + e^-x), by a hyperbolic tangent, which needs no division."""
     return x * (0.5 + 0.5 * jnp.tanh(0.5 * x))
 
 

@@ -92,8 +92,8 @@ def _edge_weights(weights: Array, num_edges: int) -> list[Float[Array, "edges ch
     """The weights of every path, the same on every edge.
 
     As a product with a column of ones, which XLA turns into a broadcast. Its transpose, the sum
-    over the edges, stays a matrix product, ten times faster on CPU than the reduction that the
-    transpose of a broadcast is.
+    over the edges, stays a matrix product, which XLA's CPU code does faster than the reduction
+    that the transpose of a broadcast is.
     """
     paths, channels = weights.shape
     spread = jnp.dot(jnp.ones((num_edges, 1), weights.dtype), weights.reshape(1, -1))

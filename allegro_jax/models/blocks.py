@@ -2,7 +2,8 @@
 
 The energy of an atom depends on the edges of which it is the centre, and on no others. A block
 of a few hundred edges that holds some centres completely can therefore be evaluated, and
-differentiated, on its own. On CPU that is faster than one operation after another over all edges, because the features of a block stay in the cache; memory is that of one
+differentiated, on its own. On CPU that is faster than one operation after another over all edges,
+because the features of a block stay in the cache (docs/performance.md); memory is that of one
 block, and padding is not computed at all. On accelerators, which want much work at a time, blocks
 are for what would not fit into memory in one piece.
 

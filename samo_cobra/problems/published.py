@@ -211,20 +211,34 @@ def srd(x: Float[np.ndarray, " 7"]) -> Outputs:
     return srd_objectives(x, 7.477, 1.691e7), g
 
 
-def wb(x: Float[np.ndarray, " 4"]) -> Outputs:
-    """Welded beam: cost and deflection."""
+def wb_of(x: Float[np.ndarray, " 4"], throat: float, buckling_modulus: float) -> Outputs:
+    """Welded beam: cost and deflection.
+
+    Args:
+        x: height and length of the weld, height and breadth of the bar, in inches.
+        throat: factor of the weld's height in the polar moment of inertia.
+        buckling_modulus: modulus in the buckling load, in psi.
+    """
     load, length, young, shear = 6000.0, 14.0, 30e6, 12e6
     f1 = 1.10471 * x[0] ** 2 * x[1] + 0.04811 * x[2] * x[3] * (14 + x[1])
     f2 = 4 * load * length**3 / (young * x[3] * x[2] ** 3)
     arm = math.sqrt(x[1] ** 2 / 4 + ((x[0] + x[2]) / 2) ** 2)
-    inertia = 2 * math.sqrt(2) * x[0] * x[1] * (x[1] ** 2 / 12 + ((x[0] + x[2]) / 2) ** 2)
+    inertia = 2 * throat * x[0] * x[1] * (x[1] ** 2 / 12 + ((x[0] + x[2]) / 2) ** 2)
     direct = load / (math.sqrt(2) * x[0] * x[1])
     torsion = load * (length + x[1] / 2) * arm / inertia
     tau = math.sqrt(direct**2 + torsion**2 + direct * torsion * x[1] / arm)
     sigma = 6 * load * length / (x[3] * x[2] ** 2)
     slender = 1 - x[2] / (2 * length) * math.sqrt(young / (4 * shear))
-    buckling = 4.013 * young * math.sqrt(x[2] ** 2 * x[3] ** 6 / 36) / length**2 * slender
+    buckling = 4.013 * buckling_modulus * x[2] * x[3] ** 3 / (6 * length**2) * slender
     return [f1, f2], [tau - 13600, sigma - 30000, x[0] - x[3], 0.125 - x[0], load - buckling]
+
+
+def wb(x: Float[np.ndarray, " 4"]) -> Outputs:
+    """Welded beam in Coello's coding: twice the polar moment of inertia of Ragsdell and Phillips.
+
+    Its buckling load has Young's modulus where theirs has the geometric mean of both moduli.
+    """
+    return wb_of(x, math.sqrt(2), 30e6)
 
 
 def bicop1(x: Float[np.ndarray, " dims"]) -> Outputs:

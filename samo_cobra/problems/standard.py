@@ -106,6 +106,11 @@ def srd(x: Float[np.ndarray, " 7"]) -> Outputs:
     return objectives, [*coded.srd_geometry(x), objectives[1] - 1300, stress2 - 1100]
 
 
+def wb(x: Float[np.ndarray, " 4"]) -> Outputs:
+    """Welded beam of Ragsdell and Phillips, as Deb made it bi-objective."""
+    return coded.wb_of(x, math.sqrt(0.5), math.sqrt(30e6 * 12e6))
+
+
 def bicop2(x: Float[np.ndarray, " dims"]) -> Outputs:
     """BICOP2 of Datta and Regis: sum of squares."""
     h = float(np.sum((x[1:] - math.sin(math.pi * x[0] / 2)) ** 2))
@@ -166,6 +171,7 @@ def problems() -> list[Problem]:
             source=_STANDARD,
             integer_axes=(2,),
         ),
+        Problem("WB-standard", *coded.WB_BOUNDS, (350.0, 0.1), wb, 5, 160, None, _STANDARD),
         Problem("BICOP2-standard", *_unit(10), (70.0, 70.0), bicop2, 2, 400, None, _STANDARD),
         Problem("WP-standard", *coded.WP_BOUNDS, wp_reference, wp, 7, 120, None, _STANDARD),
     ]

@@ -15,7 +15,7 @@ PAIRS = [
     ("OSY", "osy", {}, None),
     ("CTP1-standard", "ctp1", {"n_var": 2}, None),
     ("CSI", "carside", {}, None),
-    ("WB", "welded_beam", {}, None),
+    ("WB-standard", "welded_beam", {}, None),
     ("TBTD-standard", "truss2d", {}, [1, 2, 0]),
     ("ZDT1", "zdt1", {"n_var": 10}, None),
     ("ZDT2", "zdt2", {"n_var": 10}, None),
@@ -35,5 +35,7 @@ def test_objectives_and_feasibility_agree_with_pymoo(name, theirs, arguments, or
     out = peer.evaluate(points if order is None else points[:, order], return_as_dictionary=True)
     np.testing.assert_allclose([f for f, _ in outcomes], out["F"], rtol=1e-12, atol=1e-12)
     if ours.n_constraints:
-        feasible = [max(g) <= 0 for _, g in outcomes]
+        # The limit of the truss's volume is a bound of the front in pymoo's form.
+        skipped = 1 if name == "TBTD-standard" else 0
+        feasible = [max(g[skipped:]) <= 0 for _, g in outcomes]
         np.testing.assert_array_equal(feasible, np.all(out["G"] <= 0, axis=1))

@@ -1,6 +1,5 @@
 """The search space: parameters in order, and the map between their values and the unit cube."""
 
-import dataclasses
 import functools
 import math
 from collections.abc import Iterable, Mapping
@@ -9,41 +8,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from samo_cobra.space.parameters import KINDS, Parameter, Real
-
-
-@dataclasses.dataclass(frozen=True)
-class _Link:
-    """Condition of one parameter in numbers: index of the parent, and of the parent's values."""
-
-    parent: int
-    allowed: Int[np.ndarray, " values"]
-
-
-def _link(position: int, parameters: tuple[Parameter, ...]) -> _Link | None:
-    """Checks the condition of one parameter against the parameters before it."""
-    child = parameters[position]
-    if child.when is None:
-        return None
-    name, values = child.when
-    parents = {p.name: i for i, p in enumerate(parameters[:position])}
-    if name not in parents:
-        later = [p.name for p in parameters[position:]]
-        hint = "put the parent first" if name in later else f"known before it: {list(parents)}"
-        raise ValueError(
-            f"{child.name!r} depends on {name!r}, which does not come before it; {hint}"
-        )
-    parent = parameters[parents[name]]
-    if isinstance(parent, Real):
-        raise ValueError(
-            f"{child.name!r} depends on {name!r}, which is real; "
-            "only a categorical, ordinal or integer parameter can be a parent"
-        )
-    try:
-        allowed = sorted({parent.index_of(value) for value in values})
-    except ValueError as error:
-        raise ValueError(f"{child.name!r} waits for an impossible value: {error}") from None
-    return _Link(parents[name], np.array(allowed))
+from samo_cobra.space.parameters import (
+    Parameter,
+    parameter_from_json,
+    parameter_to_json,
+    resolve_condition,
+)
+from samo_cobra.space.ranges import Real
 
 
 class Space:
@@ -82,7 +53,7 @@ class Space:
         names = [p.name for p in self.parameters]
         if len(set(names)) < len(names):
             raise ValueError(f"parameter names must differ, got {names}")
-        self._links = tuple(_link(i, self.parameters) for i in range(len(names)))
+        self._links = tuple(resolve_condition(i, self.parameters) for i in range(len(names)))
         self._conditional = any(link is not None for link in self._links)
 
     def __eq__(self, other: object) -> bool:
@@ -289,7 +260,7 @@ class Space:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Plain data from which :meth:`from_json` rebuilds the space."""
-        return [_parameter_to_json(p) for p in self.parameters]
+        return [parameter_to_json(p) for p in self.parameters]
 
     @classmethod
     def from_json(cls, data: Iterable[Mapping[str, Any]]) -> "Space":
@@ -298,24 +269,4 @@ class Space:
         Raises:
             ValueError: if a kind or a field of a parameter is unknown.
         """
-        return cls(_parameter_from_json(entry) for entry in data)
-
-
-def _parameter_to_json(p: Parameter) -> dict[str, Any]:
-    kinds = {cls: kind for kind, cls in KINDS.items()}
-    fields = {"kind": kinds[type(p)], **dataclasses.asdict(p)}
-    if "choices" in fields:
-        fields["choices"] = list(fields["choices"])
-    when = fields.pop("when")
-    return fields if when is None else {**fields, "when": [when[0], list(when[1])]}
-
-
-def _parameter_from_json(entry: Mapping[str, Any]) -> Parameter:
-    fields = dict(entry)
-    kind = fields.pop("kind", None)
-    if kind not in KINDS:
-        raise ValueError(f"parameter kind must be one of {sorted(KINDS)}, got {kind!r}")
-    try:
-        return KINDS[kind](**fields)
-    except TypeError as error:
-        raise ValueError(f"cannot read a parameter from {dict(entry)!r}: {error}") from None
+        return cls(parameter_from_json(entry) for entry in data)

@@ -17,30 +17,47 @@ if TYPE_CHECKING:
     from samo_cobra.history import Front, Trial
     from samo_cobra.optimizer import Optimizer
     from samo_cobra.pareto import hypervolume, non_dominated
-    from samo_cobra.space import Categorical, Integer, Real, Space
+    from samo_cobra.space import (
+        Categorical,
+        Integer,
+        Linear,
+        Ordinal,
+        Real,
+        Restrictions,
+        Space,
+    )
+    from samo_cobra.space.sampling import sample_allowed
 
 __all__ = [
     "Categorical",
     "Front",
     "Integer",
+    "Linear",
     "Optimizer",
+    "Ordinal",
     "Real",
+    "Restrictions",
     "Space",
     "Trial",
     "hypervolume",
     "non_dominated",
+    "sample_allowed",
 ]
 
 _HOMES = {
     "Categorical": "space",
     "Front": "history",
     "Integer": "space",
+    "Linear": "space",
     "Optimizer": "optimizer",
+    "Ordinal": "space",
     "Real": "space",
+    "Restrictions": "space",
     "Space": "space",
     "Trial": "history",
     "hypervolume": "pareto",
     "non_dominated": "pareto",
+    "sample_allowed": "space.sampling",
 }
 
 

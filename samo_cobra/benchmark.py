@@ -38,7 +38,11 @@ def run(
         Hypervolume after every evaluation.
     """
     optimizer = Optimizer(
-        problem.space, problem.n_objectives, problem.n_constraints, problem.reference_point, seed
+        problem.space,
+        problem.n_objectives,
+        problem.n_constraints,
+        reference_point=problem.reference_point,
+        seed=seed,
     )
     curve: list[float] = []
     while len(curve) < budget:
@@ -46,8 +50,8 @@ def run(
         points = optimizer.ask(min(batch, budget - len(curve)))
         if callback is not None:
             callback(len(curve), time.process_time() - started)
-        for x in points:
-            optimizer.tell(x, *problem.evaluate(x))
+        for point in points:
+            optimizer.tell(point, *problem.evaluate(point.x))
             curve.append(optimizer.hypervolume())
     return curve
 

@@ -5,7 +5,10 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
+from scipy.spatial.distance import pdist
 from scipy.stats import qmc
+
+_TRIED = 32
 
 
 def low_discrepancy(
@@ -35,3 +38,21 @@ def low_discrepancy(
     if method == "halton":
         return qmc.Halton(dims, scramble=True, seed=seed).random(n)
     raise ValueError(f"method must be 'sobol' or 'halton', got {method!r}")
+
+
+def spread_out_seed(n: int, dims: int, seed: int) -> int:
+    """Returns the seed of a scrambling whose first ``n`` points are far from each other.
+
+    A design of d + 1 points is too small for a scrambled sequence to be even by itself: of
+    several scramblings the one of the largest least distance is taken.
+
+    Args:
+        n: size of the design.
+        dims: dimension of the cube.
+        seed: decides which scramblings are tried.
+    """
+    tried = [int(s) for s in np.random.default_rng([seed, n, dims]).integers(2**31, size=_TRIED)]
+    if n < 2:
+        return tried[0]
+    least = [pdist(low_discrepancy(n, dims, s)).min() for s in tried]
+    return tried[int(np.argmax(least))]

@@ -16,6 +16,8 @@ from samo_cobra.settings import Settings
 # Margins: trials looked back on, what is left of an error after one more trial, and the most in
 # units of the range of the constraint.
 _RECENT = 10
+_LOOK_BACK = 10
+_TINY = 1e-12
 _FADING = 0.4
 _LARGEST_MARGIN = 0.05
 # The factor on them grows with violations and falls back to one.
@@ -114,12 +116,43 @@ class Modeller:
         fitted: surrogates.Surrogates,
         improved: Bool[np.ndarray, " points"],
     ) -> Float[np.ndarray, "models modelled"]:
-        if self._settings.model_choice == "leave-one-out":
-            padded = pad_rows(history.values[:, self._columns], len(fitted.points))
-            errors = surrogates.leave_one_out_errors(fitted, jnp.asarray(padded))
-            latest = max(self._settings.latest, len(fitted.weights) * 2)
-            return choice.root_mean_square(np.asarray(errors)[choice.counted(improved, latest)])
+        choices = {
+            "prediction": (self._by_prediction,),
+            "leave-one-out": (self._by_leaving_out,),
+            "both": (self._by_prediction, self._by_leaving_out),
+        }[self._settings.model_choice]
+        scores = [score(history, fitted, improved) for score in choices]
+        if len(scores) == 1:
+            return scores[0]
+        # Relative to the best of each kind, since the two are of different size.
+        best = [np.maximum(s.min(axis=0), _TINY * (1.0 + s.max(axis=0))) for s in scores]
+        relative = [(s + b) / b for s, b in zip(scores, best, strict=True)]
+        return best[0] * np.sqrt(np.prod(relative, axis=0))
+
+    def _by_leaving_out(
+        self,
+        history: History,
+        fitted: surrogates.Surrogates,
+        improved: Bool[np.ndarray, " points"],
+    ) -> Float[np.ndarray, "models modelled"]:
+        """Scores by the errors of all models at the points that count, each without the point."""
+        padded = pad_rows(history.values[:, self._columns], len(fitted.points))
+        errors = np.asarray(surrogates.leave_one_out_errors(fitted, jnp.asarray(padded)))
+        counts = improved.copy()
+        counts[-_LOOK_BACK:] = True
+        return choice.root_mean_square(errors[: len(history)][counts])
+
+    def _by_prediction(
+        self,
+        history: History,
+        fitted: surrogates.Surrogates,  # noqa: ARG002
+        improved: Bool[np.ndarray, " points"],
+    ) -> Float[np.ndarray, "models modelled"]:
+        """Scores by the errors that the models made when each point was new."""
         counted = choice.counted(improved, self._settings.latest)
+        # Errors of models with too few points for their tails say little once there are others.
+        sound = counted[counted >= self._determined(history)]
+        counted = sound if len(sound) >= self._settings.latest else counted
         return choice.root_mean_square(
             np.array([self._prediction_errors(history, int(j)) for j in counted])
         )
@@ -140,7 +173,7 @@ class Modeller:
         ranges = history.ranges()[places]
         margins = np.zeros(history.constraints.shape[1])
         margins[places] = history.margins(self._n_initial)[places] * ranges
-        recent = range(max(self._n_initial, n - _RECENT), n)
+        recent = range(max(self._determined(history), n - _RECENT), n)
         if len(recent) and len(places):
             signed = np.array([self._prediction_errors(history, j) for j in recent])
             excess = np.maximum(signed[:, chosen[columns], columns], 0.0)
@@ -152,9 +185,13 @@ class Modeller:
             )
         return margins
 
+    def _determined(self, history: History) -> int:
+        """The first trial predicted by models whose tails were determined by the data."""
+        return max(self._n_initial, surrogates.n_tail(history.z.shape[1]))
+
     def _prediction_errors(self, history: History, j: int) -> Float[np.ndarray, "models modelled"]:
         """Errors at trial ``j`` of the models of the moment before it."""
-        if j < self._n_initial or j < 2:
+        if j < max(2, self._n_initial):
             return np.zeros((surrogates.N_MODELS, len(self._columns)))
         if j not in self._errors:
             models = self._fit_told(history, j)

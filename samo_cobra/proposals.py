@@ -1,6 +1,7 @@
 """From what is known to the next point: the design first, then the models."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -126,6 +127,11 @@ class Proposer:
         """Minimised outputs in the signs of the user."""
         return _floats(self._statement.output_signs * outputs)
 
+    @functools.cached_property
+    def _design_seed(self) -> int:
+        statement = self._statement
+        return design.spread_out_seed(statement.initial_points, statement.space.dims, self._seed)
+
     def _needs_design(self, history: History, number: int, n_pending: int) -> bool:
         """Whether there are too few outcomes for models; failures prolong the design."""
         size, complete = self._statement.initial_points, len(history)
@@ -138,10 +144,11 @@ class Proposer:
     ) -> Float[np.ndarray, " dims"]:
         """Point ``index`` of the sequence, or the next one that is not a repetition."""
         space, restrictions = self._statement.space, self._statement.restrictions
+        seed = self._design_seed
         if len(restrictions):
-            sequence = sample_allowed(restrictions, index + _LOOK_AHEAD, self._seed)
+            sequence = sample_allowed(restrictions, index + _LOOK_AHEAD, seed)
         else:
-            sequence = design.low_discrepancy(index + _LOOK_AHEAD, space.dims, self._seed)
+            sequence = design.low_discrepancy(index + _LOOK_AHEAD, space.dims, seed)
         rows = 2.0 * space.snap(sequence[index:]) - 1.0
         fresh = rows[infill.fresh(rows, taken)]
         if len(fresh) == 0 and space.size <= infill.LARGEST_GRID:

@@ -26,7 +26,7 @@ class Settings:
     """
 
     infill: Literal["phv", "sms"] = "phv"
-    model_choice: Literal["prediction", "leave-one-out"] = "prediction"
+    model_choice: Literal["prediction", "leave-one-out", "both"] = "prediction"
     batch: Literal["sequential", "joint"] = "sequential"
     noise: bool = False
     latest: int = 2
@@ -34,7 +34,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name, known in (
             ("infill", ("phv", "sms")),
-            ("model_choice", ("prediction", "leave-one-out")),
+            ("model_choice", ("prediction", "leave-one-out", "both")),
             ("batch", ("sequential", "joint")),
         ):
             if getattr(self, name) not in known:
@@ -47,4 +47,4 @@ class Settings:
     @property
     def needs_inverse(self) -> bool:
         """Whether the fits have to keep inverse matrices."""
-        return self.infill == "sms" or self.model_choice == "leave-one-out"
+        return self.infill == "sms" or self.model_choice != "prediction"

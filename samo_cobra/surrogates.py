@@ -109,6 +109,11 @@ def squared_distances(
     return jnp.sum((a[:, None, :] - b[None, :, :]) ** 2, axis=-1)
 
 
+def n_tail(dims: int) -> int:
+    """Number of polynomial terms."""
+    return 2 * dims + 1
+
+
 def tail_terms(points: Float[Array, "points dims"]) -> Float[Array, "points tail"]:
     """The polynomial terms 1, z_1..z_d, z_1^2..z_d^2."""
     return jnp.concatenate([jnp.ones_like(points[:, :1]), points, points**2], axis=1)
@@ -161,8 +166,7 @@ def fit(
     affine = transforms.moments(values, mask, n_objectives)
     targets = jnp.where(mask[:, None, None], transforms.apply(values, affine), 0.0)
     targets = targets.reshape(len(points), -1)
-    n_tail = 2 * points.shape[1] + 1
-    right = jnp.concatenate([targets, jnp.zeros((n_tail, targets.shape[1]))])
+    right = jnp.concatenate([targets, jnp.zeros((n_tail(points.shape[1]), targets.shape[1]))])
     right = jnp.broadcast_to(right, (len(KERNELS), *right.shape))
     system = _system(points, mask)
     inverse = jnp.linalg.inv(system) if with_inverse else None

@@ -18,6 +18,11 @@ from samo_cobra.optimizer import Optimizer
 from samo_cobra.problems import Problem
 
 
+def values(suggestion: Any) -> dict[str, Any]:
+    """Named values of a suggestion of :meth:`Optimizer.ask`."""
+    return dict(getattr(suggestion, "x", suggestion))
+
+
 def run(
     problem: Problem,
     budget: int,
@@ -46,8 +51,8 @@ def run(
         points = optimizer.ask(min(batch, budget - len(curve)))
         if callback is not None:
             callback(len(curve), time.process_time() - started)
-        for x in points:
-            optimizer.tell(x, *problem.evaluate(x))
+        for point in points:
+            optimizer.tell(point, *problem.evaluate(values(point)))
             curve.append(optimizer.hypervolume())
     return curve
 

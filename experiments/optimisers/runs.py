@@ -6,10 +6,11 @@ import dataclasses
 import importlib.metadata
 import json
 import os
+import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -91,19 +92,50 @@ def versions(name: str) -> dict[str, str]:
     return {p: importlib.metadata.version(p) for p in methods.PACKAGES.get(name, ())}
 
 
-def load(folder: Path) -> list[Record]:
-    """All finished runs of a folder."""
-    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+def best_known(problem: str) -> float | None:
+    """Hypervolume of the best known front; None also where the data are not installed."""
+    try:
+        return tasks.get(problem).best_known
+    except ImportError:
+        return None
 
 
-def missing(folder: Path, wanted: Sequence[Job]) -> Iterator[Job]:
+class Named(Protocol):
+    """A run to make that knows the name of its file."""
+
+    @property
+    def file(self) -> str:
+        """Name of the file that keeps the run."""
+        ...
+
+
+JobT = TypeVar("JobT", bound=Named)
+
+
+def load(folder: Path, pattern: str = "*.json") -> list[Record]:
+    """All finished runs of a folder whose files match."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob(pattern))]
+
+
+def missing(folder: Path, wanted: Sequence[JobT]) -> Iterator[JobT]:
     """The wanted runs whose files do not exist, looked up one by one as they come."""
     return (job for job in wanted if not (folder / job.file).exists())
 
 
-def save(folder: Path, job: Job, record: Record) -> None:
-    """Writes a run in one piece: a file that exists is a finished run."""
+def save(folder: Path, job: Named, record: Record) -> Record:
+    """Writes a run in one piece, so that a file that exists is a finished run; returns it."""
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f"{job.file}.{os.getpid()}.part"
     temporary.write_text(json.dumps(record) + "\n")
     temporary.replace(folder / job.file)
+    return record
+
+
+def describe(record: Record) -> str:
+    """One line of JSON about a run."""
+    keys = ("method", "problem", "seed", "budget", "batch")
+    line = {key: record[key] for key in keys if key in record}
+    seconds = record["cpu_seconds"][record["initial_points"] :]
+    line["hypervolume"] = record["hypervolumes"][-1]
+    line["cpu_s_per_suggestion"] = statistics.median(seconds) if seconds else None
+    return json.dumps(line)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from pymoo.algorithms.moo.nsga2 import NSGA2 as RealNSGA2
-from pymoo.algorithms.moo.nsga2 import RankAndCrowding
+from pymoo.algorithms.moo import nsga2
 from pymoo.core.evaluator import Evaluator
 from pymoo.core.mixed import MixedVariableGA
 from pymoo.core.population import Population
@@ -40,12 +39,12 @@ class NSGA2:
             self._algorithm: Any = MixedVariableGA(
                 pop_size=POPULATION,
                 sampling=Population.new("X", np.array(encoded, dtype=object)),
-                survival=RankAndCrowding(),
+                survival=nsga2.RankAndCrowding(),
             )
         else:
             self._problem = Problem(n_var=len(task.space.parameters), xl=0.0, xu=1.0, **sizes)
             vectors = np.array([list(x.values()) for x in encoded])
-            self._algorithm = RealNSGA2(pop_size=POPULATION, sampling=vectors)
+            self._algorithm = nsga2.NSGA2(pop_size=POPULATION, sampling=vectors)
         self._algorithm.setup(self._problem, termination=NoTermination(), seed=start.seed)
         self._infills: Any = None
         self._outcomes: list[Outcome] = []

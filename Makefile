@@ -16,7 +16,7 @@ test: $(VENV)/.installed-test
 	$(BIN)/python $(PYTEST) -m "not slow"
 
 test-slow: $(VENV)/.installed-test
-	$(BIN)/python $(PYTEST)
+	XLA_FLAGS= $(BIN)/python $(PYTEST)
 
 test-lowest: $(LOWEST)/.installed-test
 	$(LOWEST)/bin/python $(PYTEST) -m "not slow"

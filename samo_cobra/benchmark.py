@@ -35,11 +35,6 @@ HEADER = (
 )
 
 
-def values(suggestion: Any) -> dict[str, Any]:
-    """Named values of a suggestion of :meth:`Optimizer.ask`."""
-    return dict(getattr(suggestion, "x", suggestion))
-
-
 def run(
     problem: Problem,
     budget: int,
@@ -61,7 +56,11 @@ def run(
         Hypervolume after every evaluation.
     """
     optimizer = Optimizer(
-        problem.space, problem.n_objectives, problem.n_constraints, problem.reference_point, seed
+        problem.space,
+        problem.n_objectives,
+        problem.n_constraints,
+        reference_point=problem.reference_point,
+        seed=seed,
     )
     curve: list[float] = []
     while len(curve) < budget:
@@ -69,7 +68,7 @@ def run(
         points = optimizer.ask(min(batch, budget - len(curve)))
         seconds = time.process_time() - started
         for point in points:
-            outcome = problem.evaluate(values(point))
+            outcome = problem.evaluate(point.x)
             started = time.process_time()
             optimizer.tell(point, *outcome)
             seconds += time.process_time() - started

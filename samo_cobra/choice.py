@@ -1,10 +1,10 @@
-"""Choice of kernel and transform per output, by the errors that each model made so far.
+"""Choice of kernel and transform per output, by the errors that each model made.
 
-Model ``c`` of an output predicted point j before j was evaluated, with error e_jc. Its score is
-the root mean square of e over the points that extended the front and the latest ones (step 4 of
-SAMO-COBRA), of these the last ten: without a window one large early error, from the time of fewer
-points than tail coefficients, ranks the models for the rest of the run. The lowest score wins;
-ties go to the first in the list.
+Model ``c`` of an output predicted point j with error e_jc. Its score is the root mean square of e
+over the points that extended the front and the latest ones (step 4 of SAMO-COBRA), of these the
+last ten: without a window one large early error, from the time of fewer points than tail
+coefficients, ranks the models for the rest of the run. The lowest score wins; ties go to the
+first in the list.
 """
 
 import jax.numpy as jnp
@@ -19,6 +19,10 @@ _WINDOW = 10
 _LARGEST_ERROR = 1e100
 
 
+def _bounded(error: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    return np.minimum(np.nan_to_num(error, nan=_LARGEST_ERROR), _LARGEST_ERROR)
+
+
 def prediction_errors(
     models: surrogates.Surrogates,
     point: Float[np.ndarray, " dims"],
@@ -27,8 +31,7 @@ def prediction_errors(
     """Absolute errors, in original units, of models fitted before ``point`` was known."""
     with float64_on_cpu():
         predicted = np.asarray(surrogates.predict_all(models, jnp.asarray(point)))
-    error = np.abs(predicted - values[None])
-    return np.minimum(np.nan_to_num(error, nan=_LARGEST_ERROR), _LARGEST_ERROR)
+    return _bounded(np.abs(predicted - values[None]))
 
 
 def improving(
@@ -43,22 +46,20 @@ def improving(
     return counts & ~np.any(covered & earlier, axis=0)
 
 
-def choose(
-    errors: Float[np.ndarray, "points models outputs"],
-    improved: Bool[np.ndarray, " points"],
-    latest: int,
-) -> Int[np.ndarray, " outputs"]:
-    """Returns the number of the winning model for every output.
+def counted(improved: Bool[np.ndarray, " points"], latest: int) -> Int[np.ndarray, " counted"]:
+    """Indices of the points whose errors count: those that improved, and the latest ones.
 
     Args:
-        errors: absolute errors; zero for points of the initial design.
         improved: points that extended the front.
         latest: number of last points that count in any case.
-
-    Returns:
-        Model numbers ``2 * kernel + transform``.
     """
-    counted = improved.copy()
-    counted[max(0, len(counted) - latest) :] = True
-    scores = np.sqrt(np.mean(errors[counted][-_WINDOW:] ** 2, axis=0))
-    return np.argmin(scores, axis=0)
+    counts = improved.copy()
+    counts[max(0, len(counts) - latest) :] = True
+    return np.flatnonzero(counts)[-_WINDOW:]
+
+
+def root_mean_square(
+    errors: Float[np.ndarray, "points models outputs"],
+) -> Float[np.ndarray, "models outputs"]:
+    """Scores of all models."""
+    return np.sqrt(np.mean(_bounded(errors) ** 2, axis=0))

@@ -7,7 +7,8 @@ Minimised over the cube, with predicted objectives v(z) in scaled units,
 
 p the front points that weakly dominate v and r the reference point (penalty of SAMO-COBRA, in
 scaled units so that no objective drowns another). Constraints are predicted g_i / range_i plus a
-margin, and the distance to evaluated, pending and failed points.
+margin, known functions, the feasibility model, and the distance to evaluated, pending and failed
+points.
 """
 
 import functools
@@ -15,19 +16,31 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
-from samo_cobra import sqp, surrogates
-
-_SQP_STEPS = 20
+from samo_cobra import feasibility, sqp, surrogates
 
 
 class InfillProblem(NamedTuple):
-    """Everything that one infill search needs, as padded arrays."""
+    """Everything that one infill search needs, as padded arrays.
+
+    Attributes:
+        model: surrogates of the modelled outputs, objectives first.
+        order: place of every output among the modelled ones followed by the exact ones.
+        centre, width: origin and unit of the scaled objectives.
+        optimism: standard deviations by which variances lower the objectives (SMS); 0 for PHV.
+        reference, front, lower, upper: reference point, front, and the boxes that tile what can
+            still be gained, in scaled units.
+        constraint_range, margin: unit and margin of every constraint.
+        taken, clearance: places to keep away from, and how far.
+        failures: where evaluations fail; None while none has.
+    """
 
     model: surrogates.Model
+    order: Int[Array, " outputs"]
     centre: Float[Array, " objectives"]
     width: Float[Array, " objectives"]
+    optimism: Float[Array, " objectives"]
     reference: Float[Array, " objectives"]
     front: Float[Array, "front objectives"]
     lower: Float[Array, "boxes objectives"]
@@ -36,6 +49,14 @@ class InfillProblem(NamedTuple):
     margin: Float[Array, " constraints"]
     taken: Float[Array, "points dims"]
     clearance: Float[Array, " points"]
+    failures: feasibility.Model | None
+
+
+class Exact(NamedTuple):
+    """Outputs that need no model: inexpensive outputs, then restrictions on the parameters."""
+
+    values: Float[Array, "candidates exact"]
+    jacobian: Float[Array, "candidates exact dims"]
 
 
 class Score(NamedTuple):
@@ -46,12 +67,14 @@ class Score(NamedTuple):
         penalty: distance from any gain; 0 where there is one.
         violation: sum of the predicted constraint violations, margins included.
         too_close: 0 outside the clearance of every taken point.
+        outputs: predicted objectives and constraints in original units.
     """
 
     gain: Float[Array, " candidates"]
     penalty: Float[Array, " candidates"]
     violation: Float[Array, " candidates"]
     too_close: Float[Array, " candidates"]
+    outputs: Float[Array, "candidates outputs"]
 
 
 def gain(
@@ -96,73 +119,154 @@ def _crowding(
     return jnp.maximum(worst, -3.0), slope
 
 
-def _evaluate(
-    problem: InfillProblem, z: Float[Array, "candidates dims"], gain_unit: Float[Array, ""]
-) -> sqp.Evaluation:
-    """Criterion and constraints with derivatives."""
-    n_objectives = len(problem.centre)
+def _outputs(
+    problem: InfillProblem, z: Float[Array, "candidates dims"], exact: Exact
+) -> tuple[Float[Array, "candidates outputs"], Float[Array, "candidates outputs dims"]]:
+    """All outputs and their Jacobians, objectives first, modelled or exact."""
     mean, jacobian = surrogates.predict(problem.model, z)
-    v = (mean[:, :n_objectives] - problem.centre[None]) / problem.width[None]
-    v_slope = jacobian[:, :n_objectives] / problem.width[None, :, None]
+    values = jnp.concatenate([mean, exact.values], axis=1)[:, problem.order]
+    return values, jnp.concatenate([jacobian, exact.jacobian], axis=1)[:, problem.order]
+
+
+def _lowered(
+    problem: InfillProblem,
+    z: Float[Array, "candidates dims"],
+    optimism: Float[Array, " objectives"],
+) -> tuple[Float[Array, "candidates objectives"], Float[Array, "candidates objectives dims"]]:
+    """What the SMS criterion subtracts from the objectives, and its Jacobian."""
+    n_modelled = problem.model.weights.shape[1]
+
+    def spread(z: Float[Array, " dims"]) -> Float[Array, " objectives"]:
+        variance = surrogates.variance(problem.model, z)
+        known = jnp.zeros(max(0, len(problem.order) - n_modelled))
+        return jnp.concatenate([variance, known])[problem.order[: len(optimism)]] * optimism
+
+    return jax.vmap(spread)(z), jax.vmap(jax.jacrev(spread))(z)
+
+
+def _evaluate(
+    problem: InfillProblem,
+    z: Float[Array, "candidates dims"],
+    exact: Exact,
+    gain_unit: Float[Array, ""],
+) -> tuple[sqp.Evaluation, Float[Array, "candidates outputs"]]:
+    """Criterion and constraints with derivatives; the last constraint is the spacing."""
+    k = len(problem.centre)
+    outputs, jacobian = _outputs(problem, z, exact)
+    objectives, slopes = outputs[:, :k], jacobian[:, :k]
+    if problem.model.inverse is not None:
+        bonus, bonus_slope = _lowered(problem, z, problem.optimism)
+        objectives, slopes = objectives - bonus, slopes - bonus_slope
+    v = (objectives - problem.centre[None]) / problem.width[None]
 
     def criterion(v: Float[Array, " objectives"]) -> Float[Array, ""]:
         improvement = gain(v, problem.lower, problem.upper)
         return penalty(v, problem.front, problem.reference) - improvement / gain_unit
 
     value, slope = jax.vmap(jax.value_and_grad(criterion))(v)
+    unit = problem.constraint_range
+    constraints = [outputs[:, k:] / unit[None] + problem.margin[None]]
+    jacobians = [jacobian[:, k:] / unit[None, :, None]]
+    n_known = len(problem.order) - problem.model.weights.shape[1]
+    constraints.append(exact.values[:, n_known:])
+    jacobians.append(exact.jacobian[:, n_known:])
+    if problem.failures is not None:
+        risk, risk_slope = feasibility.excess_risk(problem.failures, z)
+        constraints.append(risk[:, None])
+        jacobians.append(risk_slope[:, None])
     spacing, spacing_slope = _crowding(problem, z)
-    g = mean[:, n_objectives:] / problem.constraint_range[None] + problem.margin[None]
-    g_slope = jacobian[:, n_objectives:] / problem.constraint_range[None, :, None]
-    return sqp.Evaluation(
+    evaluation = sqp.Evaluation(
         value=value,
-        gradient=jnp.einsum("so,sod->sd", slope, v_slope),
-        constraints=jnp.concatenate([g, spacing[:, None]], axis=1),
-        jacobian=jnp.concatenate([g_slope, spacing_slope[:, None]], axis=1),
+        gradient=jnp.einsum("so,sod->sd", slope / problem.width[None], slopes),
+        constraints=jnp.concatenate([*constraints, spacing[:, None]], axis=1),
+        jacobian=jnp.concatenate([*jacobians, spacing_slope[:, None]], axis=1),
     )
+    return evaluation, outputs
 
 
-def _score(at: sqp.Evaluation, gain_unit: Float[Array, ""]) -> Score:
+def _rate(
+    at: sqp.Evaluation, outputs: Float[Array, "candidates outputs"], gain_unit: Float[Array, ""]
+) -> Score:
     # A candidate that gains has no penalty, so the sign of the criterion tells which it is.
     return Score(
         gain=jnp.maximum(-at.value, 0.0) * gain_unit,
         penalty=jnp.maximum(at.value, 0.0),
         violation=jnp.sum(jnp.maximum(at.constraints[:, :-1], 0.0), axis=1),
         too_close=jnp.maximum(at.constraints[:, -1], 0.0),
+        outputs=outputs,
     )
 
 
 @jax.jit
-def score(problem: InfillProblem, z: Float[Array, "candidates dims"]) -> Score:
+def score(problem: InfillProblem, z: Float[Array, "candidates dims"], exact: Exact) -> Score:
     """Rates candidates."""
     one = jnp.ones(())
-    return _score(_evaluate(problem, z, one), one)
+    return _rate(*_evaluate(problem, z, exact, one), one)
 
 
-@functools.partial(jax.jit, static_argnames="n_steps")
+@jax.jit
 def refine(
     problem: InfillProblem,
     starts: Float[Array, "starts dims"],
-    free: Bool[Array, " dims"],
+    free: Bool[Array, "starts dims"],
     gain_unit: Float[Array, ""],
-    *,
-    n_steps: int = _SQP_STEPS,
-) -> tuple[Float[Array, "starts dims"], Score]:
+    n_steps: Int[Array, ""],
+) -> tuple[sqp.State, Score]:
     """Improves all starts by constrained gradient search and rates the end points.
+
+    For problems whose outputs are all modelled; others go step by step with :func:`begin` and
+    :func:`step`.
 
     Args:
         problem: the infill problem.
         starts: points on [-1, 1]^d.
         free: axes that may move.
         gain_unit: gain that counts as one in the criterion, so that it is of order one.
-        n_steps: evaluations per start.
+        n_steps: most evaluations per start.
 
     Returns:
-        End points and their ratings.
+        The last state of the search, with the end points, and their ratings.
     """
+    nothing = no_exact(starts)
 
     def posed(z: Array) -> sqp.Evaluation:
-        return _evaluate(problem, z, gain_unit)
+        return _evaluate(problem, z, nothing, gain_unit)[0]
 
-    n_constraints = len(problem.constraint_range) + 1
-    ends, at = sqp.minimise(posed, starts, free, n_constraints, n_steps)
-    return ends, _score(at, gain_unit)
+    end = sqp.minimise(posed, starts, free, _n_constraints(problem, nothing), n_steps)
+    outputs, _ = _outputs(problem, end.z, nothing)
+    return end, _rate(end.at, outputs, gain_unit)
+
+
+@functools.partial(jax.jit, static_argnames="n_exact")
+def begin(
+    problem: InfillProblem, starts: Float[Array, "starts dims"], *, n_exact: int
+) -> sqp.State:
+    """The first state of a search in which ``n_exact`` outputs come from outside."""
+    dims = starts.shape[1]
+    exact = Exact(jnp.zeros((len(starts), n_exact)), jnp.zeros((len(starts), n_exact, dims)))
+    return sqp.start(starts, _n_constraints(problem, exact))
+
+
+@jax.jit
+def step(
+    problem: InfillProblem,
+    state: sqp.State,
+    exact: Exact,
+    free: Bool[Array, "starts dims"],
+    gain_unit: Float[Array, ""],
+) -> tuple[sqp.State, Bool[Array, ""]]:
+    """One step of such a search, with the exact outputs at ``state.trial``."""
+    evaluation, _ = _evaluate(problem, state.trial, exact, gain_unit)
+    state = sqp.advance(state, evaluation, free)
+    return state, sqp.working(state)
+
+
+def no_exact(z: Float[Array, "candidates dims"]) -> Exact:
+    """The exact outputs where every output is modelled."""
+    return Exact(jnp.zeros((len(z), 0)), jnp.zeros((len(z), 0, z.shape[1])))
+
+
+def _n_constraints(problem: InfillProblem, exact: Exact) -> int:
+    n_known = len(problem.order) - problem.model.weights.shape[1]
+    restrictions = exact.values.shape[1] - n_known
+    return len(problem.margin) + restrictions + (problem.failures is not None) + 1

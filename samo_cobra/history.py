@@ -1,13 +1,13 @@
-"""What has been evaluated: trials, and the arrays that the models are fitted to."""
+"""What has been evaluated, as the arrays that the models are fitted to."""
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from samo_cobra import pareto
+from samo_cobra.trials import Trial
 
 # Margins of the constraints (SAMO-COBRA steps 6 and 8); they enter squared, in units of the range.
 _FIRST_MARGIN, _LARGEST_MARGIN = 0.04, 0.08
@@ -22,35 +22,23 @@ _FAILURE_SHARE = 0.75
 
 
 @dataclasses.dataclass(frozen=True)
-class Trial:
-    """One evaluated point; a failed one has no objectives."""
-
-    x: dict[str, Any]
-    objectives: tuple[float, ...] | None
-    constraints: tuple[float, ...]
-
-    @property
-    def failed(self) -> bool:
-        """Whether the evaluation gave no usable outputs."""
-        return self.objectives is None
-
-
-@dataclasses.dataclass(frozen=True)
-class Front:
-    """Feasible non-dominated trials."""
-
-    points: list[dict[str, Any]]
-    objectives: Float[np.ndarray, "front objectives"]
-    constraints: Float[np.ndarray, "front constraints"]
-
-
-@dataclasses.dataclass(frozen=True)
 class History:
-    """Outputs of the successful trials, and the places of all, on the cube [-1, 1]^d."""
+    """Places on the cube [-1, 1]^d and outputs of the trials; objectives are minimised.
+
+    Attributes:
+        z, objectives, constraints: trials with every output.
+        eligible: which of these may be on the front: all but failed ones.
+        partial_z, partial, partial_eligible: trials with some outputs; NaN where one is missing.
+        failed: places of failed trials, with or without outputs.
+    """
 
     z: Float[np.ndarray, "points dims"]
     objectives: Float[np.ndarray, "points objectives"]
     constraints: Float[np.ndarray, "points constraints"]
+    eligible: Bool[np.ndarray, " points"]
+    partial_z: Float[np.ndarray, "partials dims"]
+    partial: Float[np.ndarray, "partials outputs"]
+    partial_eligible: Bool[np.ndarray, " partials"]
     failed: Float[np.ndarray, "failures dims"]
 
     @classmethod
@@ -58,24 +46,36 @@ class History:
         cls,
         trials: Sequence[Trial],
         units: Sequence[Float[np.ndarray, " dims"]],
-        sizes: tuple[int, int, int],
+        dims: int,
+        signs: Float[np.ndarray, " objectives"],
+        n_constraints: int,
     ) -> "History":
         """Collects trials.
 
         Args:
             trials: trials in the order they were told.
             units: their places in the unit cube.
-            sizes: number of dimensions, objectives and constraints.
+            dims: dimension of the cube.
+            signs: -1 for objectives to maximise, 1 for the others.
+            n_constraints: number of constraints.
         """
-        dims, n_objectives, n_constraints = sizes
+        k = len(signs)
         z = 2.0 * np.array(units, dtype=float).reshape(-1, dims) - 1.0
+        values = np.array([t.objectives + t.constraints for t in trials], dtype=float)
+        values = values.reshape(len(trials), k + n_constraints)
+        values[:, :k] *= signs
         failed = np.array([t.failed for t in trials], dtype=bool)
-        good = [t for t in trials if not t.failed]
+        complete = np.array([t.complete for t in trials], dtype=bool)
+        some = ~complete & np.any(np.isfinite(values), axis=1)
         return cls(
-            z=z[~failed],
-            objectives=np.array([t.objectives for t in good]).reshape(len(good), n_objectives),
-            constraints=np.array([t.constraints for t in good]).reshape(len(good), n_constraints),
-            failed=z[failed],
+            z[complete],
+            values[complete, :k],
+            values[complete, k:],
+            np.ones(int(complete.sum()), dtype=bool),
+            z[some],
+            values[some],
+            ~failed[some],
+            z[failed],
         )
 
     def __len__(self) -> int:
@@ -88,24 +88,35 @@ class History:
 
     @property
     def feasible(self) -> Bool[np.ndarray, " points"]:
-        """Which points satisfy every constraint."""
-        return np.all(self.constraints <= 0.0, axis=1)
+        """Which points satisfy every constraint and may be on the front."""
+        return self.eligible & np.all(self.constraints <= 0.0, axis=1)
 
     @property
     def taken(self) -> Float[np.ndarray, "trials dims"]:
-        """Places of successful and failed trials."""
-        return np.concatenate([self.z, self.failed])
+        """Places of all trials."""
+        # A failed trial with some outputs is listed twice, which is in nobody's way.
+        return np.concatenate([self.z, self.partial_z, self.failed])
+
+    def replaced(self, values: Float[np.ndarray, "points outputs"]) -> "History":
+        """The same places with other outputs, for instance the means of a noisy model."""
+        k = self.objectives.shape[1]
+        return dataclasses.replace(self, objectives=values[:, :k], constraints=values[:, k:])
 
     def extended(
-        self, z: Float[np.ndarray, "more dims"], values: Float[np.ndarray, "more outputs"]
+        self,
+        z: Float[np.ndarray, "more dims"],
+        values: Float[np.ndarray, "more outputs"],
+        eligible: Bool[np.ndarray, " more"] | None = None,
     ) -> "History":
-        """Appends points with believed outputs."""
+        """Appends points with believed outputs, by default such as may be on the front."""
         k = self.objectives.shape[1]
+        marks = np.ones(len(z), dtype=bool) if eligible is None else eligible
         return dataclasses.replace(
             self,
             z=np.concatenate([self.z, z]),
             objectives=np.concatenate([self.objectives, values[:, :k]]),
             constraints=np.concatenate([self.constraints, values[:, k:]]),
+            eligible=np.concatenate([self.eligible, marks]),
         )
 
     def front(self) -> list[int]:
@@ -148,7 +159,7 @@ class History:
         """
         dims = self.z.shape[1]
         spacing = _SPACING * dims
-        radii = [spacing] * len(self.z)
+        radii = [spacing] * (len(self.z) + len(self.partial_z))
         for z in self.failed:
             nearest = np.min(np.linalg.norm(self.z - z[None], axis=1), initial=np.inf)
             radii.append(max(spacing, min(_FAILURE_SHARE * nearest, _FAILURE_RADIUS * dims**0.5)))

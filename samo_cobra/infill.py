@@ -1,19 +1,28 @@
 """The inner search for the next point: candidates, multi-start refinement, final pick."""
 
 import dataclasses
+import functools
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
-from samo_cobra import criterion, pareto, surrogates
+from samo_cobra import criterion, feasibility, pareto
+from samo_cobra.exact import ExactOutputs
 from samo_cobra.history import History
+from samo_cobra.modelling import Modelled
 from samo_cobra.padding import capacity, pad_rows
 from samo_cobra.precision import float64_on_cpu
 from samo_cobra.space import Space
 
 N_CANDIDATES = 512
-N_STARTS = 16
+# Starts that are refined together. Few of them lead to the best optimum, the fewer the more
+# dimensions there are, so many are begun and only the best go on.
+N_STARTS = 32
+_MOST_BATCHES = 4
+_FIRST_STEPS = 10
+# Further evaluations of those that go on.
+STEPS = 20
 # Largest discrete space that is enumerated instead of sampled.
 LARGEST_GRID = 2**14
 # Normalised constraint violation that counts as none; the margins are wider.
@@ -29,6 +38,7 @@ class _Ranked:
     penalty: Float[np.ndarray, " candidates"]
     violation: Float[np.ndarray, " candidates"]
     too_close: Float[np.ndarray, " candidates"]
+    outputs: Float[np.ndarray, "candidates outputs"]
 
     @classmethod
     def of(cls, z: Float[np.ndarray, "candidates dims"], score: criterion.Score) -> "_Ranked":
@@ -36,10 +46,50 @@ class _Ranked:
         columns[0] = np.where(np.isfinite(columns[0]), columns[0], 0.0)
         return cls(np.asarray(z), *columns)
 
+    def without(self, forbidden: Bool[np.ndarray, " candidates"]) -> "_Ranked":
+        """Candidates that break a restriction are as good as taken."""
+        return dataclasses.replace(self, too_close=np.where(forbidden, np.inf, self.too_close))
+
+    def joined(self, other: "_Ranked") -> "_Ranked":
+        """All candidates of both."""
+        names = [f.name for f in dataclasses.fields(self)]
+        return _Ranked(*(np.concatenate([getattr(self, n), getattr(other, n)]) for n in names))
+
+    def _sound(self) -> Bool[np.ndarray, " candidates"]:
+        return (self.violation <= _FEASIBLE) & (self.too_close <= 0.0)
+
+    def gain_unit(self) -> float:
+        """The largest gain known to be feasible, or a small part of the largest."""
+        known = np.max(self.gain[self._sound()], initial=0.0)
+        return float(known) if known > 0.0 else float(max(1e-3 * np.max(self.gain), 1e-9))
+
+    def merit(self) -> Float[np.ndarray, " candidates"]:
+        """Criterion and violations in one number, lowest is best."""
+        trouble = self.violation + np.minimum(self.too_close, 1e3)
+        return self.penalty - self.gain / self.gain_unit() + 10.0 * trouble
+
+    def distinct(self, n: int, radius: float) -> list[int]:
+        """The ``n`` best that are further apart than ``radius``, filled up with the best others."""
+        order = [int(i) for i in np.argsort(self.merit(), kind="stable")]
+        chosen: list[int] = []
+        for i in order:
+            gaps = np.linalg.norm(self.z[chosen] - self.z[i], axis=1)
+            if np.min(gaps, initial=np.inf) > radius:
+                chosen.append(i)
+            if len(chosen) == n:
+                return chosen
+        others = [i for i in order if i not in set(chosen)]
+        return [*chosen, *others][:n]
+
+    def gains(self, index: int) -> bool:
+        """Whether a pick promises a gain."""
+        return bool(self._sound()[index] and self.gain[index] > 0.0)
+
     def best(self) -> int:
         """Index of the pick: free, feasible, largest gain, and sensible steps back from there."""
         free = self.too_close <= 0.0
-        pool = free if free.any() else np.ones_like(free)
+        least = np.min(self.too_close)
+        pool = free if free.any() else self.too_close <= least
         sound = pool & (self.violation <= _FEASIBLE)
         if not sound.any():
             return int(np.argmin(np.where(pool, self.violation, np.inf)))
@@ -49,11 +99,20 @@ class _Ranked:
 
 
 @dataclasses.dataclass(frozen=True)
-class Suggestion:
-    """A point of [-1, 1]^d with its predicted scaled gain."""
+class Found:
+    """What a search found.
+
+    Attributes:
+        z: the point, on [-1, 1]^d.
+        gain: its predicted scaled gain; 0 for none.
+        outputs: its predicted outputs, minimised, in original units.
+        steps: gradient steps that the search took.
+    """
 
     z: Float[np.ndarray, " dims"]
     gain: float
+    outputs: Float[np.ndarray, " outputs"]
+    steps: int
 
 
 def _snap(z: Float[np.ndarray, "rows dims"], space: Space) -> Float[np.ndarray, "rows dims"]:
@@ -77,6 +136,19 @@ def _near_elite(
     # Small steps never leave a cell of a discrete axis, so some are drawn afresh.
     redrawn = space.discrete_axes[None] & (rng.uniform(size=(rows, dims)) < 0.2)
     return np.clip(np.where(redrawn, uniform, z), -1.0, 1.0)
+
+
+def _crossed(
+    elite: Float[np.ndarray, "elite dims"],
+    uniform: Float[np.ndarray, "rows dims"],
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "rows dims"]:
+    """Points of the front with a few coordinates drawn afresh, every other one from a bound."""
+    rows, dims = uniform.shape
+    changed = rng.uniform(size=(rows, dims)) < 2.0 / dims
+    bound = rng.uniform(size=(rows, dims)) < 0.5
+    drawn = np.where(bound, np.where(uniform > 0.0, 1.0, -1.0), uniform)
+    return np.where(changed, drawn, elite[rng.integers(len(elite), size=rows)])
 
 
 def fresh(
@@ -104,71 +176,130 @@ def candidates(
     sobol: Float[np.ndarray, "candidates dims"],
     rng: np.random.Generator,
 ) -> Float[np.ndarray, "candidates dims"]:
-    """Draws the candidates: half spread over the cube, half around the front, all snapped."""
+    """Draws the candidates: half spread over the cube, half made from the front, all snapped."""
     if space.size <= LARGEST_GRID:
         return np.resize(unevaluated(space, taken, rng), (N_CANDIDATES, space.dims))
     # Shifting a fixed low-discrepancy set is as even as a new one and much cheaper.
     uniform = 2.0 * ((sobol + rng.uniform(size=space.dims)) % 1.0) - 1.0
-    half = N_CANDIDATES // 2
-    uniform[half:] = _near_elite(elite, uniform[half:], space, rng)
+    half, rest = N_CANDIDATES // 2, 3 * N_CANDIDATES // 4
+    uniform[half:rest] = _near_elite(elite, uniform[half:rest], space, rng)
+    uniform[rest:] = _crossed(elite, uniform[rest:], rng)
     return _snap(uniform, space)
 
 
-def _starts(ranked: _Ranked, gain_unit: float) -> Float[np.ndarray, "starts dims"]:
-    """Best candidates: half of them far apart, half simply the best of the rest."""
-    merit = ranked.penalty - ranked.gain / gain_unit + 10.0 * ranked.violation
-    merit = merit + 10.0 * ranked.too_close
-    order = np.argsort(merit, kind="stable")
-    radius = 0.1 * np.sqrt(ranked.z.shape[1])
-    chosen: list[int] = []
-    for index in order:
-        gaps = np.linalg.norm(ranked.z[chosen] - ranked.z[index], axis=1)
-        if np.min(gaps, initial=np.inf) > radius:
-            chosen.append(int(index))
-        if len(chosen) == N_STARTS // 2:
-            break
-    rest = [int(i) for i in order if int(i) not in set(chosen)]
-    return ranked.z[(chosen + rest)[:N_STARTS]]
+def _starts(ranked: _Ranked, n: int, rng: np.random.Generator) -> list[int]:
+    """Starts of the gradient search: a third the best candidates, the others any of them.
 
-
-def search(
-    posed: criterion.InfillProblem,
-    pool: Float[np.ndarray, "candidates dims"],
-    free: Bool[np.ndarray, " dims"],
-) -> Suggestion:
-    """Finds the most promising point.
-
-    Args:
-        posed: surrogates, front and constraints.
-        pool: representable candidates on [-1, 1]^d.
-        free: real axes, along which candidates are refined.
-
-    Returns:
-        The free, predicted-feasible point of largest gain; without a gain, the one nearest to
-        having one; without a feasible one, the one of least violation.
+    Where a search ends has little to do with the rating of its start.
     """
-    with float64_on_cpu():
-        ranked = _Ranked.of(pool, criterion.score(posed, jnp.asarray(pool)))
-        if free.any():
-            sound = (ranked.violation <= _FEASIBLE) & (ranked.too_close <= 0.0)
-            known = np.max(ranked.gain[sound], initial=0.0)
-            gain_unit = known if known > 0.0 else max(1e-3 * np.max(ranked.gain), 1e-9)
-            starts, unit = jnp.asarray(_starts(ranked, gain_unit)), jnp.asarray(gain_unit)
-            ends, score = criterion.refine(posed, starts, jnp.asarray(free), unit)
-            refined = _Ranked.of(np.asarray(ends), score)
-            ranked = _Ranked(
-                *(
-                    np.concatenate([getattr(refined, f.name), getattr(ranked, f.name)])
-                    for f in dataclasses.fields(_Ranked)
-                )
-            )
-    best = ranked.best()
-    return Suggestion(ranked.z[best], float(ranked.gain[best]))
+    order = np.argsort(ranked.merit(), kind="stable")
+    best = order[: n // 3]
+    return [*best, *rng.permutation(order[n // 3 :])[: n - len(best)]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """One search for a point.
+
+    Attributes:
+        posed: surrogates, front and constraints.
+        exact: outputs that need no model.
+        space: what is searched.
+        elite: places worth searching around.
+        taken: places of all trials.
+        sobol: an even set of points to draw candidates from.
+    """
+
+    posed: criterion.InfillProblem
+    exact: ExactOutputs
+    space: Space
+    elite: Float[np.ndarray, "elite dims"]
+    taken: Float[np.ndarray, "points dims"]
+    sobol: Float[np.ndarray, "candidates dims"]
+
+    def best(
+        self, rng: np.random.Generator, first: Float[np.ndarray, "rows dims"] | None = None
+    ) -> Found:
+        """Finds the most promising point.
+
+        The effort follows the need: a gradient search ends when all its starts have converged,
+        and where no gain is found, a second search begins from other candidates, with more steps.
+
+        Args:
+            rng: draws the candidates.
+            first: points to start from besides the candidates.
+
+        Returns:
+            The free, predicted-feasible point of largest gain; without a gain, the one nearest to
+            having one; without a feasible one, the one of least violation.
+        """
+        ranked, steps = self._attempt(STEPS, rng, first)
+        if not ranked.gains(ranked.best()):
+            more, further = self._attempt(2 * STEPS, rng, first)
+            ranked, steps = ranked.joined(more), steps + further
+        best = ranked.best()
+        return Found(ranked.z[best], float(ranked.gain[best]), ranked.outputs[best], steps)
+
+    def _attempt(
+        self, n: int, rng: np.random.Generator, first: Float[np.ndarray, "rows dims"] | None
+    ) -> tuple[_Ranked, int]:
+        """Rates one pool of candidates and refines the best of them by at most ``n`` steps."""
+        pool = candidates(self.space, self.elite, self.taken, self.sobol, rng)
+        if first is not None:
+            pool[: len(first)] = first
+        with float64_on_cpu():
+            return self._improved(pool, n, rng)
+
+    def _improved(
+        self, pool: Float[np.ndarray, "candidates dims"], n: int, rng: np.random.Generator
+    ) -> tuple[_Ranked, int]:
+        rated = criterion.score(self.posed, jnp.asarray(pool), self.exact.at(pool))
+        ranked = _Ranked.of(pool, rated).without(~self.exact.allowed(pool))
+        movable = self.space.active_axes(0.5 * (pool + 1.0)) & ~self.space.discrete_axes[None]
+        if not movable.any():
+            return ranked, 0
+        batches = min(_MOST_BATCHES, max(1, int(movable.any(axis=0).sum()) // 2))
+        starts = _starts(ranked, batches * N_STARTS, rng)
+        unit, used = ranked.gain_unit(), 0
+        z, free = pool[starts], movable[starts]
+        if batches > 1:
+            parts = [slice(k, None, batches) for k in range(batches)]
+            begun = [self._refine(z[p], free[p], unit, _FIRST_STEPS) for p in parts]
+            used = sum(steps for _, steps in begun)
+            joined = functools.reduce(_Ranked.joined, [ends for ends, _ in begun])
+            ranked = joined.joined(ranked)
+            best = joined.distinct(N_STARTS, 0.01 * np.sqrt(z.shape[1]))
+            z, free = joined.z[best], np.concatenate([free[p] for p in parts])[best]
+            unit = ranked.gain_unit()
+        refined, steps = self._refine(z, free, unit, n)
+        return refined.joined(ranked), used + steps
+
+    def _refine(
+        self,
+        starts: Float[np.ndarray, "starts dims"],
+        free: Bool[np.ndarray, "starts dims"],
+        gain_unit: float,
+        n: int,
+    ) -> tuple[_Ranked, int]:
+        """Improves starts by at most ``n`` evaluations each."""
+        unit, z, axes = jnp.asarray(gain_unit), jnp.asarray(starts), jnp.asarray(free)
+        if len(self.exact) == 0:
+            end, score = criterion.refine(self.posed, z, axes, unit, jnp.asarray(n))
+            return _Ranked.of(np.asarray(end.z), score), int(end.steps)
+        state = criterion.begin(self.posed, z, n_exact=len(self.exact))
+        working, steps = True, 0
+        while working and steps < n:
+            exact = self.exact.at(np.asarray(state.trial), free)
+            state, working = criterion.step(self.posed, state, exact, axes, unit)
+            steps += 1
+        ends = np.asarray(state.z)
+        rated = criterion.score(self.posed, state.z, self.exact.at(ends))
+        return _Ranked.of(ends, rated).without(~self.exact.allowed(ends)), steps
 
 
 def problem(
-    history: History,
-    model: surrogates.Model,
+    modelled: Modelled,
+    exact: ExactOutputs,
     reference: Float[np.ndarray, " objectives"],
     margins: Float[np.ndarray, " constraints"],
 ) -> criterion.InfillProblem:
@@ -177,6 +308,7 @@ def problem(
     Objectives are measured in units of the extent of the front, so that the search sees numbers
     of order one; scaling an axis scales every gain alike.
     """
+    history = modelled.history
     front = history.objectives[history.front()]
     front = front[np.all(front < reference, axis=1)]
     centre, width = _units(history.objectives, front)
@@ -186,20 +318,24 @@ def problem(
     if len(reference) <= 2:
         boxes = n + 1
     lower, upper = pareto.pad_boxes(lower, upper, boxes)
+    known = margins * ~np.isin(np.arange(len(margins)) + len(reference), list(exact.functions))
     with float64_on_cpu():
         return criterion.InfillProblem(
-            model=model,
+            model=modelled.model,
+            order=jnp.asarray(exact.order, dtype=int),
             centre=jnp.asarray(centre),
             width=jnp.asarray(width),
+            optimism=jnp.asarray(history.objectives.std(axis=0)),
             reference=jnp.asarray(corner),
             # Padding of the front dominates nothing, that of the places is in nobody's way.
             front=jnp.asarray(pad_rows(front, n, 1e300)),
             lower=jnp.asarray(lower),
             upper=jnp.asarray(upper),
             constraint_range=jnp.asarray(history.ranges()),
-            margin=jnp.asarray(margins),
+            margin=jnp.asarray(known),
             taken=jnp.asarray(pad_rows(history.taken, n, 1e3)),
             clearance=jnp.asarray(pad_rows(history.clearances(), n, 1.0)),
+            failures=feasibility.fit(history.z, history.failed),
         )
 
 

@@ -12,6 +12,9 @@ from jaxtyping import Array, Bool, Float
 from samo_cobra.padding import capacity, pad_rows
 from samo_cobra.precision import float64_on_cpu
 
+# Rows to begin with in a growing list of boxes.
+_ROWS = 64
+
 
 def non_dominated(
     objectives: Float[np.ndarray, "points objectives"],
@@ -129,25 +132,46 @@ def _local_upper_bounds(
         [bounds, objectives, objectives].
     """
     k = len(corner)
-    bounds = corner[None].copy()
-    defining = np.full((1, k, k), -np.inf)
+    bounds, defining = np.empty((_ROWS, k)), np.empty((_ROWS, k, k))
+    bounds[0], defining[0] = corner, -np.inf
     defining[0, np.arange(k), np.arange(k)] = corner
+    used = 1
     for point in points:
-        hit = np.all(bounds > point, axis=1)
-        if not hit.any():
-            continue
-        new_bounds, new_defining = [bounds[~hit]], [defining[~hit]]
-        for j in range(k):
-            others = np.delete(defining[hit], j, axis=1)[:, :, j].max(axis=1)
-            # Equal coordinates count: mirrored corners share most of theirs.
-            keep = point[j] >= others
-            child, parents = bounds[hit][keep], defining[hit][keep]
-            child[:, j] = point[j]
-            parents[:, j] = point
-            new_bounds.append(child)
-            new_defining.append(parents)
-        bounds, defining = np.concatenate(new_bounds), np.concatenate(new_defining)
-    return bounds, defining
+        hit = np.flatnonzero(np.all(bounds[:used] > point, axis=1))
+        children, parents = _split(bounds[hit], defining[hit], point)
+        new = used + len(children) - len(hit)
+        while new > len(bounds):
+            bounds = np.concatenate([bounds, np.empty_like(bounds)])
+            defining = np.concatenate([defining, np.empty_like(defining)])
+        # In place, since copying everything for every point would cost the most: children take
+        # the rows of their parents, then new ones; rows left over are filled from the end.
+        rows = np.concatenate([hit, np.arange(used, new)])
+        holes = rows[len(children) :]
+        rows = rows[: len(children)]
+        bounds[rows], defining[rows] = children, parents
+        if len(holes):
+            last = np.setdiff1d(np.arange(new, used), holes)
+            into = holes[holes < new]
+            bounds[into], defining[into] = bounds[last], defining[last]
+        used = new
+    return bounds[:used], defining[:used]
+
+
+def _split(
+    bounds: Float[np.ndarray, "hits objectives"],
+    defining: Float[np.ndarray, "hits objectives objectives"],
+    point: Float[np.ndarray, " objectives"],
+) -> tuple[np.ndarray, np.ndarray]:
+    """What remains of upper bounds above a new point, with their defining points."""
+    k = len(point)
+    others = defining.copy()
+    others[:, np.arange(k), np.arange(k)] = -np.inf
+    # Equal coordinates count: mirrored corners share most of theirs.
+    parent, axis = np.nonzero(point >= others.max(axis=1))
+    children, parents = bounds[parent], defining[parent]
+    children[np.arange(len(axis)), axis] = point[axis]
+    parents[np.arange(len(axis)), axis] = point
+    return children, parents
 
 
 def dominated_boxes(

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 _QP_STEPS = 12
 # Interior-point: fraction of the way to the boundary, and how fast the barrier shrinks.
@@ -19,6 +19,8 @@ _CENTRING = 0.1
 _FIRST_RADIUS = 0.3
 _LAST_RADIUS = 1e-7
 _SHRINK = 0.3
+# Promised improvement, relative to the value, below which a start has converged.
+_WORTH = 1e-5
 
 
 class Evaluation(NamedTuple):
@@ -33,7 +35,7 @@ class Evaluation(NamedTuple):
 Problem: TypeAlias = Callable[[Array], Evaluation]
 
 
-class _State(NamedTuple):
+class State(NamedTuple):
     """Best iterate of every start, and the next point to try."""
 
     z: Float[Array, "starts dims"]
@@ -44,6 +46,7 @@ class _State(NamedTuple):
     trial: Float[Array, "starts dims"]
     multipliers: Float[Array, "starts constraints"]
     promised: Float[Array, " starts"]
+    steps: Int[Array, ""]
 
 
 def solve_qp(
@@ -142,15 +145,15 @@ def _bfgs(
     return jnp.where(usable, updated, hessian)
 
 
-def _freeze(at: Evaluation, free: Bool[Array, " dims"]) -> Evaluation:
+def _freeze(at: Evaluation, free: Bool[Array, "starts dims"]) -> Evaluation:
     """Removes the derivatives along axes that may not move."""
     return at._replace(
-        gradient=jnp.where(free[None], at.gradient, 0.0),
-        jacobian=jnp.where(free[None, None], at.jacobian, 0.0),
+        gradient=jnp.where(free, at.gradient, 0.0),
+        jacobian=jnp.where(free[:, None], at.jacobian, 0.0),
     )
 
 
-def _accept(state: _State, new: Evaluation) -> _State:
+def _accept(state: State, new: Evaluation) -> State:
     """Moves to the trial point where it is better; adapts trust region and curvature anyway."""
     achieved = _merit(state.at, state.weight) - _merit(new, state.weight)
     # The first evaluation of a start replaces an infinite value.
@@ -177,7 +180,7 @@ def _accept(state: _State, new: Evaluation) -> _State:
     )
 
 
-def _propose(state: _State, free: Bool[Array, " dims"]) -> _State:
+def _propose(state: State, free: Bool[Array, "starts dims"]) -> State:
     """Solves the quadratic programs for the next trial points."""
     z, at = state.z, state.at
     # The interior-point method needs an interior, also for a point on a face of the cube.
@@ -186,7 +189,7 @@ def _propose(state: _State, free: Bool[Array, " dims"]) -> _State:
     step, multipliers = jax.vmap(solve_qp)(
         at.gradient, state.hessian, at.constraints, at.jacobian, low, high
     )
-    trial = jnp.where(free[None], jnp.clip(z + step, -1.0, 1.0), z)
+    trial = jnp.where(free, jnp.clip(z + step, -1.0, 1.0), z)
     step = trial - z
     weight = jnp.maximum(state.weight, 1.0 + 1.5 * jnp.max(multipliers, axis=1))
     linear = at.constraints + jnp.einsum("scd,sd->sc", at.jacobian, step)
@@ -198,41 +201,20 @@ def _propose(state: _State, free: Bool[Array, " dims"]) -> _State:
         trial=trial,
         multipliers=multipliers,
         promised=weight * relief - descent - bend,
+        steps=state.steps + 1,
     )
 
 
-def minimise(
-    problem: Problem,
-    starts: Float[Array, "starts dims"],
-    free: Bool[Array, " dims"],
-    n_constraints: int,
-    n_steps: int,
-) -> tuple[Float[Array, "starts dims"], Evaluation]:
-    """Improves every start on [-1, 1]^d with a trust-region SQP method.
-
-    Args:
-        problem: batched values and derivatives.
-        starts: points inside the cube.
-        free: axes that may move; the others keep the values of the starts.
-        n_constraints: number of constraints of ``problem``, at least 1.
-        n_steps: number of evaluations per start.
-
-    Returns:
-        End points, one per start, and the evaluation there: the accepted iterate of lowest merit.
-    """
+def start(starts: Float[Array, "starts dims"], n_constraints: int) -> State:
+    """The state in which nothing is known but where to begin."""
     n_starts, dims = starts.shape
-
-    def advance(state: _State, _: None) -> tuple[_State, None]:
-        state = _accept(state, _freeze(problem(state.trial), free))
-        return _propose(state, free), None
-
     unknown = Evaluation(
         value=jnp.full(n_starts, jnp.inf),
         gradient=jnp.zeros((n_starts, dims)),
         constraints=jnp.zeros((n_starts, n_constraints)),
         jacobian=jnp.zeros((n_starts, n_constraints, dims)),
     )
-    first = _State(
+    return State(
         z=starts,
         at=unknown,
         hessian=jnp.broadcast_to(jnp.eye(dims), (n_starts, dims, dims)),
@@ -240,7 +222,47 @@ def minimise(
         weight=jnp.ones(n_starts),
         trial=starts,
         multipliers=jnp.zeros((n_starts, n_constraints)),
-        promised=jnp.zeros(n_starts),
+        promised=jnp.full(n_starts, jnp.inf),
+        steps=jnp.zeros((), int),
     )
-    last, _ = jax.lax.scan(advance, first, None, length=n_steps)
-    return last.z, last.at
+
+
+def advance(state: State, new: Evaluation, free: Bool[Array, "starts dims"]) -> State:
+    """One iteration: takes the evaluation at ``state.trial`` in, and proposes the next trial."""
+    return _propose(_accept(state, _freeze(new, free)), free)
+
+
+def working(state: State) -> Bool[Array, ""]:
+    """Whether any start still promises an improvement worth an evaluation."""
+    hopeful = state.promised > _WORTH * (1.0 + jnp.abs(state.at.value))
+    return (state.steps == 0) | jnp.any(hopeful & (state.radius > _LAST_RADIUS))
+
+
+def minimise(
+    problem: Problem,
+    starts: Float[Array, "starts dims"],
+    free: Bool[Array, "starts dims"],
+    n_constraints: int,
+    n_steps: int | Int[Array, ""],
+) -> State:
+    """Improves every start on [-1, 1]^d with a trust-region SQP method.
+
+    Args:
+        problem: batched values and derivatives.
+        starts: points inside the cube.
+        free: axes that may move; the others keep the values of the starts.
+        n_constraints: number of constraints of ``problem``, at least 1.
+        n_steps: most evaluations per start; fewer when all starts have converged.
+
+    Returns:
+        The last state: ``z`` holds the accepted iterate of lowest merit of every start, ``at``
+        the evaluation there, ``steps`` the number of evaluations.
+    """
+
+    def more(state: State) -> Bool[Array, ""]:
+        return (state.steps < n_steps) & working(state)
+
+    def step(state: State) -> State:
+        return advance(state, problem(state.trial), free)
+
+    return jax.lax.while_loop(more, step, start(starts, n_constraints))

@@ -85,18 +85,21 @@ class Surrogates(NamedTuple):
     mask: Bool[Array, " points"]
     weights: Float[Array, "kernels rows outputs 2"]
     affine: transforms.Affine
+    inverse: Float[Array, "kernels rows rows"] | None = None
 
 
 class Model(NamedTuple):
     """One chosen kernel and transform per output."""
 
     points: Float[Array, "points dims"]
+    mask: Bool[Array, " points"]
     weights: Float[Array, "points outputs"]
     tail: Float[Array, "tail outputs"]
     kernel: Int[Array, " outputs"]
     logarithmic: Bool[Array, " outputs"]
     shift: Float[Array, " outputs"]
     scale: Float[Array, " outputs"]
+    inverse: Float[Array, "outputs rows rows"] | None = None
 
 
 def squared_distances(
@@ -106,19 +109,26 @@ def squared_distances(
     return jnp.sum((a[:, None, :] - b[None, :, :]) ** 2, axis=-1)
 
 
-def _tail(points: Float[Array, "points dims"]) -> Float[Array, "points tail"]:
+def tail_terms(points: Float[Array, "points dims"]) -> Float[Array, "points tail"]:
+    """The polynomial terms 1, z_1..z_d, z_1^2..z_d^2."""
     return jnp.concatenate([jnp.ones_like(points[:, :1]), points, points**2], axis=1)
+
+
+def kernel_matrices(
+    points: Float[Array, "points dims"], mask: Bool[Array, " points"]
+) -> Float[Array, "kernels points points"]:
+    """Kernel values between all points, zero where there is padding."""
+    q = squared_distances(points, points)
+    both = mask[:, None] & mask[None, :]
+    return jnp.stack([jnp.where(both, f(q)[0], 0.0) for f in _KERNEL_FUNCTIONS])
 
 
 def _system(
     points: Float[Array, "points dims"], mask: Bool[Array, " points"]
 ) -> Float[Array, "kernels rows rows"]:
     """Saddle-point matrices of all kernels; padded rows are rows of the identity."""
-    q = squared_distances(points, points)
-    both = mask[:, None] & mask[None, :]
-    diagonal = jnp.diag(jnp.where(mask, _NUGGET, 1.0))
-    phi = jnp.stack([jnp.where(both, f(q)[0], 0.0) + diagonal for f in _KERNEL_FUNCTIONS])
-    tail = jnp.where(mask[:, None], _tail(points), 0.0)
+    phi = kernel_matrices(points, mask) + jnp.diag(jnp.where(mask, _NUGGET, 1.0))[None]
+    tail = jnp.where(mask[:, None], tail_terms(points), 0.0)
     tail = jnp.broadcast_to(tail, (len(KERNELS), *tail.shape))
     corner = -_TAIL_RIDGE * jnp.eye(tail.shape[-1])
     corner = jnp.broadcast_to(corner, (len(KERNELS), *corner.shape))
@@ -127,13 +137,14 @@ def _system(
     return jnp.concatenate([top, bottom], axis=1)
 
 
-@functools.partial(jax.jit, static_argnames="n_objectives")
+@functools.partial(jax.jit, static_argnames=("n_objectives", "with_inverse"))
 def fit(
     points: Float[Array, "points dims"],
     values: Float[Array, "points outputs"],
     mask: Bool[Array, " points"],
     *,
     n_objectives: int,
+    with_inverse: bool = False,
 ) -> Surrogates:
     """Fits all kernels and transforms to all outputs.
 
@@ -142,6 +153,7 @@ def fit(
         values: outputs in original units, objectives first; padded rows are ignored.
         mask: true for rows that hold a point.
         n_objectives: number of leading output columns that are objectives.
+        with_inverse: keep the inverse matrices, for leave-one-out errors and variances.
 
     Returns:
         The interpolants together with the moments they were fitted with.
@@ -152,11 +164,44 @@ def fit(
     n_tail = 2 * points.shape[1] + 1
     right = jnp.concatenate([targets, jnp.zeros((n_tail, targets.shape[1]))])
     right = jnp.broadcast_to(right, (len(KERNELS), *right.shape))
-    solution = jnp.linalg.solve(_system(points, mask), right)
+    system = _system(points, mask)
+    inverse = jnp.linalg.inv(system) if with_inverse else None
+    solution = jnp.linalg.solve(system, right) if inverse is None else inverse @ right
     # A kernel whose system broke down must lose the choice, not poison the arithmetic.
     solution = jnp.nan_to_num(solution, nan=0.0, posinf=0.0, neginf=0.0)
     weights = solution.reshape(len(KERNELS), -1, values.shape[1], 2)
-    return Surrogates(points, mask, weights, affine)
+    return Surrogates(points, mask, weights, affine, inverse)
+
+
+@jax.jit
+def leave_one_out_errors(
+    surrogates: Surrogates, values: Float[Array, "points outputs"]
+) -> Float[Array, "points models outputs"]:
+    """Absolute errors, in original units, of predicting each point without it.
+
+    In closed form, w_i / (M^-1)_ii in transformed units (Rippa, Adv. Comput. Math. 11, 1999).
+
+    Args:
+        surrogates: fitted with ``with_inverse``.
+        values: outputs that they were fitted to; rows of padding give zero.
+    """
+    assert surrogates.inverse is not None
+    n = len(surrogates.points)
+    diagonal = jnp.diagonal(surrogates.inverse, axis1=1, axis2=2)[:, :n, None, None]
+    residual = surrogates.weights[:, :n] / jnp.where(jnp.abs(diagonal) > _TINY, diagonal, _TINY)
+    return errors_of_residuals(surrogates, residual, values)
+
+
+def errors_of_residuals(
+    surrogates: Surrogates,
+    residual: Float[Array, "kernels points outputs 2"],
+    values: Float[Array, "points outputs"],
+) -> Float[Array, "points models outputs"]:
+    """Absolute errors in original units of residuals in transformed ones; zero for padding."""
+    left_out = transforms.apply(values, surrogates.affine)[None] - residual
+    error = jnp.abs(transforms.invert(left_out, surrogates.affine) - values[None, :, :, None])
+    error = jnp.where(surrogates.mask[None, :, None, None], error, 0.0)
+    return jnp.moveaxis(error, 3, 1).reshape(N_MODELS, len(values), -1).swapaxes(0, 1)
 
 
 @jax.jit
@@ -169,7 +214,7 @@ def predict_all(
     shows no error when the point's true outputs arrive.
     """
     q = squared_distances(point[None], surrogates.points)[0]
-    tail = _tail(point[None])[0]
+    tail = tail_terms(point[None])[0]
     rows = jnp.stack([jnp.concatenate([f(q)[0], tail]) for f in _KERNEL_FUNCTIONS])
     transformed = jnp.einsum("kr,krot->kot", rows, surrogates.weights)
     original = transforms.invert(transformed, surrogates.affine)
@@ -185,12 +230,14 @@ def select(surrogates: Surrogates, choice: Int[Array, " outputs"]) -> Model:
     n = len(surrogates.points)
     return Model(
         points=surrogates.points,
+        mask=surrogates.mask,
         weights=weights[:n],
         tail=weights[n:],
         kernel=kernel,
         logarithmic=version == 1,
         shift=surrogates.affine.shift[outputs, version],
         scale=surrogates.affine.scale[outputs, version],
+        inverse=None if surrogates.inverse is None else surrogates.inverse[kernel],
     )
 
 
@@ -228,7 +275,7 @@ def predict(
     """Predictions in original units and their exact Jacobians."""
     value, jacobian = _kernel_terms(model, z)
     dims = z.shape[1]
-    value = value + _tail(z) @ model.tail
+    value = value + tail_terms(z) @ model.tail
     linear, square = model.tail[1 : dims + 1].T, model.tail[dims + 1 :].T
     jacobian = jacobian + linear[None] + 2.0 * square[None] * z[:, None, :]
     raw = value * model.scale[None] + model.shift[None]
@@ -236,3 +283,18 @@ def predict(
     original = jnp.where(logarithmic, transforms.plog_inverse(raw), raw)
     stretch = jnp.where(logarithmic, 1.0 + jnp.abs(original), 1.0) * model.scale[None]
     return original, jacobian * stretch[:, :, None]
+
+
+def variance(model: Model, z: Float[Array, " dims"]) -> Float[Array, " outputs"]:
+    """Kriging-like variance |phi(0) - b' M^-1 b| of a model that has its inverse matrices.
+
+    b holds the kernel values and the tail at ``z``. It is zero at evaluated points, in units of
+    the kernel (SMS criterion of SAMO-COBRA, step 5).
+    """
+    assert model.inverse is not None
+    q = squared_distances(z[None], model.points)[0]
+    phi = jnp.stack([jnp.where(model.mask, f(q)[0], 0.0) for f in _KERNEL_FUNCTIONS])
+    at_zero = jnp.stack([f(jnp.zeros(()))[0] for f in _KERNEL_FUNCTIONS])[model.kernel]
+    tail = jnp.broadcast_to(tail_terms(z[None]), (len(model.kernel), model.tail.shape[0]))
+    b = jnp.concatenate([phi[model.kernel], tail], axis=1)
+    return jnp.abs(at_zero - jnp.einsum("or,ors,os->o", b, model.inverse, b))

@@ -4,6 +4,7 @@
 one machine are custom calls, so each of them must be known to exist on all three.
 """
 
+import dataclasses
 import functools
 import itertools
 import re
@@ -16,14 +17,7 @@ import pytest
 from ase.build import bulk
 from jax import export
 
-from allegro_jax.configs import (
-    ZBL,
-    MLPConfig,
-    MLPReadout,
-    QDIReadout,
-    StackedMLPReadout,
-    config_class,
-)
+from allegro_jax.configs import ZBL
 from allegro_jax.datasets.dataset import Structure
 from allegro_jax.graphs import batch_structures
 from allegro_jax.graphs.batches import MaxNeighbors
@@ -34,29 +28,17 @@ from allegro_jax.models.energy import Predictions, initial_params, predict
 from allegro_jax.potential import Potential
 from allegro_jax.training.loss import LossWeights
 from allegro_jax.training.step import initial_state, train_step
+from tests.small_models import READOUTS, SIZES, small_config
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 SAFE_CALLS = {"Sharding", "SPMDFullToShardShape", "SPMDShardToFullShape"}
 """Annotations for the compiler that leave no call in the program."""
 
-READOUTS = {
-    "mlp": MLPReadout((4,)),
-    "stacked mlp": StackedMLPReadout(hidden=(4,), features=4, final_hidden=(4,)),
-    "qdi by unitaries": QDIReadout(hidden=(4,), features=2, n_qubits=2, depth=1),
-    "qdi by qnode": QDIReadout(hidden=(4,), features=2, n_qubits=2, depth=1, simulator="qnode"),
-}
-SIZES = {
-    "2025": {
-        "num_scalar_features": 4,
-        "scalar_embed_mlp": MLPConfig(1, 4),
-        "allegro_mlp": MLPConfig(1, 4),
-    },
-    "2023": {"two_body_widths": (4,), "latent_widths": (4,)},
-}
-EVERYDAY = [("2025", "mlp"), ("2025", "qdi by unitaries")]
+ALL_READOUTS = READOUTS | {"qdi by qnode": dataclasses.replace(READOUTS["qdi"], simulator="qnode")}
+EVERYDAY = [("2025", "mlp"), ("2025", "qdi")]
 MODELS = [
     pytest.param(*names, marks=[] if names in EVERYDAY else pytest.mark.slow)
-    for names in itertools.product(SIZES, READOUTS)
+    for names in itertools.product(SIZES, ALL_READOUTS)
 ]
 
 export.register_namedtuple_serialization(jraph.GraphsTuple, serialized_name="jraph.GraphsTuple")
@@ -69,19 +51,9 @@ export.register_pytree_node_serialization(
 )
 
 
-def model_config(architecture, readout, **options):
-    return config_class(architecture)(
-        type_names=("Cu",),
-        cutoff=3.0,
-        l_max=2,
-        num_layers=2,
-        num_tensor_features=2,
-        readout=READOUTS[readout],
-        avg_num_neighbors=12.0,
-        pair_potential=ZBL(),
-        **SIZES[architecture],
-        **options,
-    )
+def model_config(architecture, readout):
+    options = {"type_names": ("Cu",), "cutoff": 3.0, "l_max": 2, "pair_potential": ZBL()}
+    return dataclasses.replace(small_config(architecture, **options), readout=ALL_READOUTS[readout])
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +138,7 @@ def test_a_host_callback_would_be_noticed():
 
 def test_a_stored_program_gives_the_same_numbers(graph):
     pytest.importorskip("flatbuffers", reason="jax.export stores programs by flatbuffers")
-    config = model_config("2025", "qdi by unitaries")
+    config = model_config("2025", "qdi")
     function = functools.partial(predict, build_model(config))
     params = initial_params(config)
     stored = exported(function, params, graph, platforms=("cpu",)).serialize()

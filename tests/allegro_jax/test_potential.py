@@ -10,22 +10,12 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 
-from allegro_jax.configs import AllegroConfig, MLPConfig, MLPReadout, Precision
 from allegro_jax.datasets.dataset import Dataset, Structure
 from allegro_jax.models.energy import compiled_predict
 from allegro_jax.potential import Potential, initial_params
+from tests.small_models import DOUBLE, small_config
 
-CONFIG = AllegroConfig(
-    type_names=("H", "C", "O"),
-    cutoff=3.0,
-    num_layers=1,
-    num_scalar_features=4,
-    num_tensor_features=2,
-    scalar_embed_mlp=MLPConfig(1, 4),
-    allegro_mlp=MLPConfig(1, 4),
-    readout=MLPReadout((4,)),
-    avg_num_neighbors=5.0,
-)
+CONFIG = small_config(type_names=("H", "C", "O"), cutoff=3.0, num_layers=1)
 REFERENCES = {"H": -13.5, "C": -1030.25, "O": -2042.125}
 
 
@@ -111,8 +101,7 @@ def test_structures_of_one_bucket_compile_once_also_with_an_equal_config(params,
 
 
 def test_double_precision_works_without_the_global_switch(params, water):
-    double = Precision("float64", "float64", "float64")
-    precise = Potential(dataclasses.replace(CONFIG, precision=double), params)
+    precise = Potential(dataclasses.replace(CONFIG, precision=DOUBLE), params)
     assert precise.params["latent_0"]["weight_0"].dtype == np.float64
     assert precise(water).energy == pytest.approx(Potential(CONFIG, params)(water).energy, rel=1e-5)
     assert not jax.config.jax_enable_x64
@@ -191,7 +180,7 @@ def test_arrays_that_do_not_fit_the_config_are_named_with_both_shapes(potential,
     potential.save(tmp_path)
     config = dataclasses.replace(CONFIG, num_bessels=6).to_json()
     edit_header(tmp_path, config=config)
-    with pytest.raises(ValueError, match=r"two_body/radial/weight_0.*\(6, 4\); got \(8, 4\)"):
+    with pytest.raises(ValueError, match=r"two_body/radial/weight_0.*\(6, 8\); got \(8, 8\)"):
         Potential.load(tmp_path)
 
 

@@ -12,7 +12,7 @@ from experiments.parity import FOLDER, deviations, parity_table
 
 EXPECTED = FOLDER / "real_expected.npz"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.npz") if path != EXPECTED)
-SLOW = {"lmax3_3layers_parity"}
+SLOW = {"lmax3_3layers_parity", "lmax4_parity", "layers4_parity"}
 DOUBLE = [
     pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
     for name in NAMES

@@ -8,58 +8,25 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 
-from allegro_jax.configs import (
-    MLPConfig,
-    MLPReadout,
-    Precision,
-    QDIReadout,
-    StackedMLPReadout,
-    config_class,
-)
 from allegro_jax.graphs import Capacity
 from allegro_jax.potential import Potential, initial_params
-
-READOUTS = {
-    "": MLPReadout(hidden=(8,)),
-    "+mlp": StackedMLPReadout(hidden=(8,), features=4, final_hidden=(8, 8)),
-    "+qdi": QDIReadout(hidden=(8,), features=4, n_qubits=2, depth=1, final_width=4),
-}
-MODELS = {
-    **{f"allegro{name}": {"readout": readout} for name, readout in READOUTS.items()},
-    **{
-        f"allegro2023{name}": {"architecture": "2023", "readout": readout}
-        for name, readout in READOUTS.items()
-    },
-}
-"""Options of `make_potential` for every model that must pass the suite."""
-
-SIZES = {
-    "2025": {
-        "l_max": 1,
-        "num_scalar_features": 8,
-        "scalar_embed_mlp": MLPConfig(1, 8),
-        "allegro_mlp": MLPConfig(1, 8),
-    },
-    "2023": {"l_max": 1, "two_body_widths": (8, 8), "latent_widths": (8, 8)},
-}
+from tests.small_models import DOUBLE, EVERYDAY_MODELS, MODELS, small_config
 
 CAPACITY = Capacity(atoms=160, edges=1600, graphs=16)
 """Padded size of every evaluation, so that each model compiles once for all tests."""
 
 
 @functools.cache
-def make_potential(architecture="2025", **options):
+def make_potential(architecture="2025", readout="mlp", **options):
     """A potential for H, C, O, Na and Cl; weights are random, energies of the order of eV."""
     defaults = {
         "type_names": ("H", "C", "O", "Na", "Cl"),
         "cutoff": 3.5,
-        "num_tensor_features": 4,
-        "readout": READOUTS[""],
         "avg_num_neighbors": 8.0,
         "per_type_energy_shifts": (-1.0, -2.0, -3.0, -4.0, -5.0),
-        "precision": Precision("float64", "float64", "float64"),
+        "precision": DOUBLE,
     }
-    config = config_class(architecture)(**(defaults | SIZES[architecture] | options))
+    config = small_config(architecture, readout, **(defaults | options))
     rng = np.random.default_rng(1)
     shapes = jax.eval_shape(lambda: initial_params(config))
     # Compiling the initialisation of every variant would take longer than the tests.
@@ -68,10 +35,16 @@ def make_potential(architecture="2025", **options):
     return Potential(config, params, references)
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(params=MODELS, ids=" ".join)
 def each_potential(request):
     """A potential of every model in turn."""
-    return make_potential(**MODELS[request.param])
+    return make_potential(*request.param)
+
+
+@pytest.fixture(params=EVERYDAY_MODELS)
+def everyday_potential(request):
+    """Likewise, for tests that compile much; models beyond the everyday ones are slow tests."""
+    return make_potential(*request.param)
 
 
 @pytest.fixture

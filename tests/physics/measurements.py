@@ -22,7 +22,8 @@ import allegro_jax as aj
 from allegro_jax.datasets.dataset import Structure
 from allegro_jax.graphs import batch_structures
 from allegro_jax.potential import Potential
-from tests.physics.conftest import MODELS, evaluate, make_potential
+from tests.physics.conftest import evaluate, make_potential
+from tests.small_models import MODELS
 
 FOLDER = Path(__file__).parent / "potentials"
 
@@ -113,12 +114,12 @@ def overhead(potential: Potential, atoms: Atoms, steps: int) -> dict[str, float]
     return {f"{name}_cpu_ms": round(min(one[name] for one in rounds), 3) for name in parts}
 
 
-def float32_errors(options: dict, structures: list[Atoms]) -> dict[str, float]:
+def float32_errors(architecture: str, readout: str, structures: list[Atoms]) -> dict[str, float]:
     """Largest deviations of float32 from float64: energies per atom, forces, stress.
 
     Forces and stresses are relative to their largest component.
     """
-    double = make_potential(**options)
+    double = make_potential(architecture, readout)
     config = dataclasses.replace(double.config, precision=aj.Precision())
     single = Potential(config, double.params, double.atomic_energies)
     results = [evaluate(potential, structures) for potential in (single, double)]
@@ -159,8 +160,9 @@ def main() -> None:
         line("time", potential=name, atoms=len(atoms), **overhead(stored(name), atoms, 20))
     structures = [aspirin()[:13], bulk("NaCl", "rocksalt", a=5.5, cubic=True) * (2, 1, 1)]
     structures[1].rattle(0.1, seed=3)
-    for name, options in MODELS.items():
-        line("float32", model=name, **float32_errors(options, structures))
+    for architecture, readout in MODELS:
+        errors = float32_errors(architecture, readout, structures)
+        line("float32", architecture=architecture, readout=readout, **errors)
 
 
 if __name__ == "__main__":

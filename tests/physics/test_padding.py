@@ -46,8 +46,8 @@ def test_predictions_do_not_depend_on_the_padding(each_potential, ethanol):
     np.testing.assert_array_equal(loose.stress, 0.0)
 
 
-def test_gradients_of_a_force_loss_do_not_depend_on_the_padding(x64, each_potential, ethanol):
-    potential = each_potential
+def test_gradients_of_a_force_loss_do_not_depend_on_the_padding(x64, everyday_potential, ethanol):
+    potential = everyday_potential
     gradients = []
     for capacity in CAPACITIES:
         loss = force_loss(potential, padded(ethanol, potential, capacity))

@@ -3,13 +3,14 @@
 import pytest
 from ase import Atoms
 
-from .conftest import MODELS
+from tests.small_models import MODELS
+
 from .measurements import float32_errors
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_float32_agrees_with_float64(name, ethanol: Atoms, crystal: Atoms):
-    errors = float32_errors(MODELS[name], [ethanol, crystal])
+@pytest.mark.parametrize(("architecture", "readout"), MODELS)
+def test_float32_agrees_with_float64(architecture, readout, ethanol: Atoms, crystal: Atoms):
+    errors = float32_errors(architecture, readout, [ethanol, crystal])
     assert 0 < errors["energy_eV_per_atom"] < 1e-5
     assert 0 < errors["forces_relative"] < 3e-5
     assert 0 < errors["stress_relative"] < 3e-5

@@ -12,14 +12,14 @@ PLANE = Space([Real("x", 0.0, 5.0), Real("y", 0.0, 3.0)])
 
 def optimise(optimizer, evaluate, n):
     for _ in range(n):
-        (x,) = optimizer.ask()
-        optimizer.tell(x, *evaluate(x))
+        (point,) = optimizer.ask()
+        optimizer.tell(point, *evaluate(point.x))
     return optimizer
 
 
 def bnh(seed=0, n=8):
     problem = get("BNH")
-    optimizer = Optimizer(problem.space, 2, 2, problem.reference_point, seed)
+    optimizer = Optimizer(problem.space, 2, 2, reference_point=problem.reference_point, seed=seed)
     return optimise(optimizer, problem.evaluate, n)
 
 
@@ -36,7 +36,7 @@ def test_the_first_points_are_the_scrambled_design_of_the_seed():
 def test_infill_beats_random_search_by_far():
     problem = get("BNH")
     rng = np.random.default_rng(0)
-    random = Optimizer(problem.space, 2, 2, problem.reference_point)
+    random = Optimizer(problem.space, 2, 2, reference_point=problem.reference_point)
     for u in rng.uniform(size=(100, 2)):
         x = problem.space.from_unit(u)
         random.tell(x, *problem.evaluate(x))
@@ -90,47 +90,68 @@ def test_a_saved_optimiser_makes_the_same_next_suggestion(tmp_path):
 
 def test_an_optimiser_rebuilt_by_tell_makes_the_same_next_suggestion():
     optimizer = bnh(n=9)
-    rebuilt = Optimizer(optimizer.space, 2, 2, get("BNH").reference_point, optimizer.seed)
+    problem = get("BNH")
+    rebuilt = Optimizer(problem.space, 2, 2, reference_point=problem.reference_point)
     for trial in optimizer.trials:
         rebuilt.tell(trial.x, trial.objectives, trial.constraints)
     assert rebuilt.ask() == optimizer.ask()
 
 
-def test_asking_changes_nothing():
+def test_suggesting_for_others_changes_nothing():
     optimizer = bnh(n=9)
-    first = optimizer.ask()
-    optimizer.ask(3, pending=[{"x1": 2.0, "x2": 1.0}])
-    assert optimizer.ask() == first
+    first = optimizer.suggest(9)
+    optimizer.suggest(11, pending=[{"x1": 2.0, "x2": 1.0}])
+    assert optimizer.suggest(9) == first
+    assert optimizer.ask()[0].x == first
 
 
 def test_a_batch_spreads_out():
     optimizer = bnh(n=10)
-    batch = np.array([[x["x1"], x["x2"]] for x in optimizer.ask(5)])
+    batch = np.array([[p.x["x1"], p.x["x2"]] for p in optimizer.ask(5)])
     gaps = np.linalg.norm(batch[:, None] - batch[None], axis=2)[np.triu_indices(5, 1)]
     assert gaps.min() > 0.05
 
 
 def test_pending_points_are_not_suggested_again():
     optimizer = bnh(n=10)
+    batch = bnh(n=10).ask(2)
+    (first,), (second,) = optimizer.ask(), optimizer.ask()
+    assert abs(first.x["x1"] - second.x["x1"]) + abs(first.x["x2"] - second.x["x2"]) > 0.05
+    assert batch == [first, second]
+    assert optimizer.pending == (first, second)
+
+
+def test_outcomes_may_come_in_any_order_and_by_id():
+    optimizer = bnh(n=10)
+    first, second = optimizer.ask(2)
+    optimizer.tell(second.id, *get("BNH").evaluate(second.x))
+    assert optimizer.pending == (first,)
+    assert optimizer.tell(first, *get("BNH").evaluate(first.x)).id == first.id
+    assert optimizer.pending == ()
+
+
+def test_a_forgotten_suggestion_is_as_if_never_made():
+    optimizer = bnh(n=10)
     (first,) = optimizer.ask()
-    (second,) = optimizer.ask(pending=[first])
-    assert abs(first["x1"] - second["x1"]) + abs(first["x2"] - second["x2"]) > 0.05
-    assert optimizer.ask(2) == [first, second]
+    optimizer.forget(first)
+    assert optimizer.pending == ()
+    with pytest.raises(ValueError, match="trial 10 is not pending"):
+        optimizer.tell(first, [1.0, 1.0], [0.0, 0.0])
 
 
 def test_failures_are_avoided_and_poison_nothing():
     """A NaN in one evaluation ruined every later surrogate of the authors' code."""
     problem = get("BNH")
-    optimizer = Optimizer(problem.space, 2, 2, problem.reference_point)
+    optimizer = Optimizer(problem.space, 2, 2, reference_point=problem.reference_point)
     fails = 0
     for _ in range(25):
-        (x,) = optimizer.ask()
+        (point,) = optimizer.ask()
         # A third of the plane fails, on the side where the front is.
-        if x["x1"] < 1.0:
-            optimizer.tell(x, [np.nan, 1.0], [0.0, 0.0])
+        if point.x["x1"] < 1.0:
+            optimizer.tell(point, [np.nan, 1.0], [0.0, 0.0])
             fails += 1
         else:
-            optimizer.tell(x, *problem.evaluate(x))
+            optimizer.tell(point, *problem.evaluate(point.x))
     assert 0 < fails < 12
     assert np.isfinite(optimizer.front().objectives).all()
     assert len(optimizer.front().points) > 10
@@ -211,7 +232,7 @@ def test_a_discrete_space_is_exhausted_before_anything_repeats():
     optimise(optimizer, evaluate, 12)
     assert len({(t.x["i"], t.x["c"]) for t in optimizer.trials}) == 12
     (again,) = optimizer.ask()
-    assert space.to_unit(again).shape == (4,)
+    assert space.to_unit(again.x).shape == (4,)
 
 
 def test_a_discrete_space_where_everything_fails_is_exhausted_without_repeats():

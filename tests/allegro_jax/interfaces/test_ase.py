@@ -9,22 +9,12 @@ from ase.build import bulk, molecule
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from allegro_jax.configs import ZBL, AllegroConfig, MLPConfig, MLPReadout, Precision, SplineBasis
+from allegro_jax.configs import ZBL, Precision, SplineBasis
 from allegro_jax.graphs import Capacity, neighbors
 from allegro_jax.potential import Potential, initial_params
+from tests.small_models import DOUBLE, small_config
 
-CONFIG = AllegroConfig(
-    type_names=("H", "C", "O", "Cu"),
-    cutoff=4.0,
-    num_layers=1,
-    num_scalar_features=4,
-    num_tensor_features=2,
-    scalar_embed_mlp=MLPConfig(1, 4),
-    allegro_mlp=MLPConfig(1, 4),
-    readout=MLPReadout((4,)),
-    avg_num_neighbors=10.0,
-    precision=Precision("float64", "float64", "float64"),
-)
+CONFIG = small_config(num_layers=1, precision=DOUBLE)
 CAPACITY = Capacity(atoms=16, edges=640, graphs=2)
 """Of every fresh evaluation, so that it compiles once."""
 

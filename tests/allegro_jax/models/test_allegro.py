@@ -7,29 +7,14 @@ import numpy as np
 import pytest
 from ase.build import molecule
 
-from allegro_jax.configs import (
-    AllegroConfig,
-    MLPConfig,
-    MLPReadout,
-    Precision,
-    StackedMLPReadout,
-)
+from allegro_jax.configs import StackedMLPReadout
 from allegro_jax.datasets.dataset import Structure
 from allegro_jax.graphs import batch_structures
 from allegro_jax.models.allegro import Allegro
 from allegro_jax.potential import energies, initial_params, predict
+from tests.small_models import DOUBLE, small_config
 
-SMALL = AllegroConfig(
-    type_names=("H", "C", "O"),
-    cutoff=3.5,
-    l_max=2,
-    num_scalar_features=8,
-    num_tensor_features=4,
-    scalar_embed_mlp=MLPConfig(1, 8),
-    allegro_mlp=MLPConfig(1, 8),
-    readout=MLPReadout((8,)),
-    avg_num_neighbors=7.0,
-)
+SMALL = small_config(type_names=("H", "C", "O"), l_max=2)
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +87,9 @@ def test_both_tensor_product_back_ends_give_the_same_model(x64, params):
     structures = [Structure.from_atoms(molecule("CH3CH2OH"))]
     numbers = SMALL.atomic_numbers
     graph = batch_structures(structures, SMALL.cutoff, numbers, dtype=np.float64)
-    double = Precision("float64", "float64", "float64")
     results = []
     for backend in ("sparse", "e3nn"):
-        config = dataclasses.replace(SMALL, tensor_product=backend, precision=double)
+        config = dataclasses.replace(SMALL, tensor_product=backend, precision=DOUBLE)
         weights = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params)
         results.append(jax.jit(predict, static_argnums=0)(Allegro(config), weights, graph))
     for sparse, e3nn in zip(*results, strict=True):

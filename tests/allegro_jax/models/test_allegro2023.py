@@ -11,13 +11,12 @@ from allegro_jax.configs import (
     Allegro2023Config,
     AllegroConfig,
     MLPReadout,
-    Precision,
     StackedMLPReadout,
 )
 from allegro_jax.models.build import build_model
 from allegro_jax.potential import Potential, initial_params
+from tests.small_models import DOUBLE
 
-DOUBLE = Precision("float64", "float64", "float64")
 SMALL = Allegro2023Config(
     type_names=("H", "C", "O"),
     cutoff=3.5,

@@ -1,7 +1,6 @@
 """A batch in blocks is the same as in one piece: values, derivatives, compilations, memory."""
 
 import functools
-import itertools
 
 import jax
 import jax.numpy as jnp
@@ -11,16 +10,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 
-from allegro_jax.configs import (
-    ZBL,
-    AllegroConfig,
-    MLPConfig,
-    MLPReadout,
-    Precision,
-    QDIReadout,
-    StackedMLPReadout,
-    config_class,
-)
+from allegro_jax.configs import ZBL, AllegroConfig
 from allegro_jax.datasets.dataset import Structure
 from allegro_jax.graphs import Capacity, batch_structures
 from allegro_jax.graphs.batches import MaxNeighbors
@@ -29,28 +19,11 @@ from allegro_jax.models.blocks import Plan, plan_blocks
 from allegro_jax.models.build import build_model
 from allegro_jax.models.energy import initial_params, predict
 from allegro_jax.training.loss import LossWeights, weighted_loss
+from tests.small_models import DOUBLE, EVERYDAY_MODELS, small_config
 
 CUTOFF, SPECIES = 4.0, (1, 8, 29)
 CAPACITY = Capacity(atoms=60, edges=1700, graphs=7)
-READOUTS = {
-    "mlp": MLPReadout((8,)),
-    "stacked": StackedMLPReadout(hidden=(8,), features=4, final_hidden=(8,)),
-    "qdi": QDIReadout(hidden=(8,), features=4, n_qubits=2, depth=1, final_width=4),
-}
-SIZES = {
-    "2025": {
-        "num_scalar_features": 8,
-        "scalar_embed_mlp": MLPConfig(1, 8),
-        "allegro_mlp": MLPConfig(1, 8),
-    },
-    "2023": {"two_body_widths": (8,), "latent_widths": (8,)},
-}
 FIRST = "2025", "mlp"
-EVERYDAY = (FIRST, ("2025", "qdi"), ("2023", "mlp"))
-MODELS = [
-    pytest.param(*names, marks=[] if names in EVERYDAY else pytest.mark.slow)
-    for names in itertools.product(SIZES, READOUTS)
-]
 MOST = 42
 """Edges of the atoms that have most, in the dense crystal of `structures`."""
 
@@ -61,18 +34,15 @@ WEIGHTS = LossWeights(energy=1.0, forces=1.0, stress=1.0)
 
 
 def model_config(architecture="2025", readout="mlp"):
-    return config_class(architecture)(
+    return small_config(
+        architecture,
+        readout,
         type_names=("H", "O", "Cu"),
         cutoff=CUTOFF,
-        l_max=1,
         num_layers=2 if readout == "mlp" else 1,
-        num_tensor_features=4,
-        readout=READOUTS[readout],
-        avg_num_neighbors=18.0,
         per_type_energy_shifts=(-1.0, -2.0, -3.0),
         pair_potential=ZBL(),
-        precision=Precision("float64", "float64", "float64"),
-        **SIZES[architecture],
+        precision=DOUBLE,
     )
 
 
@@ -141,25 +111,25 @@ def test_the_crystal_has_as_many_neighbours_as_the_smallest_block_has_edges():
     assert np.bincount(real)[: CAPACITY.atoms - 1].max() == MOST
 
 
-@pytest.mark.parametrize(("architecture", "readout"), MODELS)
-def test_predictions_are_those_of_one_piece(architecture, readout, x64, use):
-    config = model_config(architecture, readout)
+@pytest.mark.parametrize("names", EVERYDAY_MODELS)
+def test_predictions_are_those_of_one_piece(names, x64, use):
+    config = model_config(*names)
     model, params, graph = build_model(config), initial_params(config), batch_of(structures())
     expected = jax.jit(functools.partial(predict, model, in_blocks=False))(params, graph)
     assert float(jnp.abs(expected.stress).max()) > 0
-    for plan in PLANS if (architecture, readout) == FIRST else PLANS[1:2]:
+    for plan in PLANS if names == FIRST else PLANS[1:2]:
         use(plan)
         close(jax.jit(functools.partial(predict, model))(params, graph), expected)
 
 
-@pytest.mark.parametrize(("architecture", "readout"), MODELS)
-def test_gradients_of_a_training_loss_are_those_of_one_piece(architecture, readout, x64, use):
-    config = model_config(architecture, readout)
+@pytest.mark.parametrize("names", EVERYDAY_MODELS)
+def test_gradients_of_a_training_loss_are_those_of_one_piece(names, x64, use):
+    config = model_config(*names)
     model, params, graph = build_model(config), initial_params(config), batch_of(structures())
     positions = jnp.asarray(graph.nodes["positions"])
     gradient = jax.grad(loss_of(model, graph, in_blocks=False), (0, 1))
     expected = jax.jit(gradient)(params, positions)
-    for plan in PLANS[:3] if (architecture, readout) == FIRST else PLANS[1:2]:
+    for plan in PLANS[:3] if names == FIRST else PLANS[1:2]:
         use(plan)
         gradient = jax.grad(loss_of(model, graph, in_blocks=True), (0, 1))
         close(jax.jit(gradient)(params, positions), expected, 1e-11)

@@ -9,23 +9,19 @@ import sys
 import jax
 import numpy as np
 
-from allegro_jax.configs import MLPConfig, Precision
 from allegro_jax.datasets import load
 from allegro_jax.training import TrainingConfig, config_from_data, train
+from tests.small_models import DOUBLE, SIZES
 
-DOUBLE = Precision("float64", "float64", "float64")
+SMALL = {**SIZES["2025"], "l_max": 0, "num_layers": 1}
 
 
 def run(devices: int, resident_gb: float) -> dict[str, object]:
     """A short training on structures of different sizes; the last batch is part full."""
     data = load("culi")
     by_size = np.argsort([len(item.numbers) for item in data], kind="stable")[200:249]
-    mlp = MLPConfig(1, 8)
     train_set, valid_set = data.select(by_size[5:]), data.select(by_size[:5])
-    config = config_from_data(
-        train_set, 3.5, l_max=0, num_layers=1, num_scalar_features=8, num_tensor_features=2,
-        scalar_embed_mlp=mlp, allegro_mlp=mlp, precision=DOUBLE,
-    )  # fmt: skip
+    config = config_from_data(train_set, 3.5, precision=DOUBLE, **SMALL)
     training = TrainingConfig(
         max_epochs=3, batch_size=8, learning_rate=3e-3, devices=devices, resident_gb=resident_gb,
         stress_weight=10.0,

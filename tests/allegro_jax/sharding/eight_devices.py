@@ -6,55 +6,32 @@ import sys
 from contextlib import AbstractContextManager
 from unittest import mock
 
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ["XLA_FLAGS"] = " ".join(
+    [os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=8"]
+)
 
 import jax
 import numpy as np
 from ase import Atoms
 from ase.build import bulk, molecule
 
-from allegro_jax.configs import (
-    MLPConfig,
-    MLPReadout,
-    Precision,
-    QDIReadout,
-    StackedMLPReadout,
-    config_class,
-)
+from allegro_jax.configs import Precision
 from allegro_jax.graphs import Capacity
 from allegro_jax.models import energy
 from allegro_jax.models.blocks import Plan
 from allegro_jax.potential import Potential, Result, initial_params
 from allegro_jax.sharding.parts import compiled_evaluation
+from tests.small_models import small_config
 
-READOUTS = {
-    "mlp": MLPReadout((8,)),
-    "stacked": StackedMLPReadout(hidden=(8,), features=4, final_hidden=(8,)),
-    "qdi": QDIReadout(hidden=(8,), features=4, n_qubits=2, depth=1, final_width=4),
-}
 MODELS = [("2025", "mlp"), ("2025", "stacked"), ("2025", "qdi"), ("2023", "mlp"), ("2023", "qdi")]
-SIZES = {
-    "2025": {
-        "num_scalar_features": 8,
-        "scalar_embed_mlp": MLPConfig(1, 8),
-        "allegro_mlp": MLPConfig(1, 8),
-    },
-    "2023": {"two_body_widths": (8,), "latent_widths": (8,)},
-}
 
 
 def potential(architecture: str, readout: str, dtype: str) -> Potential:
-    config = config_class(architecture)(
-        type_names=("H", "C", "O", "Cu"),
-        cutoff=4.0,
-        l_max=1,
-        num_layers=2,
-        num_tensor_features=4,
-        readout=READOUTS[readout],
-        avg_num_neighbors=18.0,
+    config = small_config(
+        architecture,
+        readout,
         per_type_energy_shifts=(-1.0, -2.0, -3.0, -4.0),
         precision=Precision(dtype, dtype, dtype),
-        **SIZES[architecture],
     )
     return Potential(config, initial_params(config), {"H": -1, "C": -2, "O": -3, "Cu": -100})
 

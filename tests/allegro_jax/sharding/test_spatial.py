@@ -12,22 +12,12 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 
-from allegro_jax.configs import AllegroConfig, MLPConfig, MLPReadout
 from allegro_jax.potential import Potential, initial_params
+from tests.small_models import small_config
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = "tests.allegro_jax.sharding.eight_devices"
-CONFIG = AllegroConfig(
-    type_names=("H", "O", "Cu"),
-    cutoff=4.0,
-    num_layers=1,
-    num_scalar_features=4,
-    num_tensor_features=2,
-    scalar_embed_mlp=MLPConfig(1, 4),
-    allegro_mlp=MLPConfig(1, 4),
-    readout=MLPReadout((4,)),
-    avg_num_neighbors=18.0,
-)
+CONFIG = small_config(type_names=("H", "O", "Cu"), num_layers=1)
 
 
 @pytest.fixture(scope="module")

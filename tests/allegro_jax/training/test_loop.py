@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from allegro_jax.configs import AllegroConfig, MLPConfig
+from allegro_jax.configs import AllegroConfig
 from allegro_jax.datasets import Dataset, load
 from allegro_jax.potential import Potential
 from allegro_jax.training import (
@@ -16,15 +16,9 @@ from allegro_jax.training import (
     train,
 )
 from allegro_jax.training.evaluation import evaluate
+from tests.small_models import SIZES
 
-SMALL = {
-    "l_max": 1,
-    "num_layers": 1,
-    "num_scalar_features": 8,
-    "num_tensor_features": 2,
-    "scalar_embed_mlp": MLPConfig(1, 8),
-    "allegro_mlp": MLPConfig(1, 8),
-}
+SMALL = {**SIZES["2025"], "num_layers": 1}
 TRAINING = TrainingConfig(max_epochs=4, batch_size=5, learning_rate=1e-2)
 
 
@@ -56,9 +50,7 @@ def stop_after(epoch: int):
 
 
 def test_the_architecture_of_2023_trains_too(sets) -> None:
-    widths = {"two_body_widths": (8, 8), "latent_widths": (8, 8)}
-    options = {"l_max": 1, "num_layers": 1, "num_tensor_features": 2, **widths}
-    config = config_from_data(sets[0], 3.5, architecture="2023", **options)
+    config = config_from_data(sets[0], 3.5, architecture="2023", num_layers=1, **SIZES["2023"])
     longer = TrainingConfig(max_epochs=15, batch_size=4, learning_rate=2e-2)
     result = train(config, longer, *sets)
     assert result.best["forces_mae"] < 0.5 * np.abs(sets[1].forces).mean()

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from allegro_jax.configs import AllegroConfig, MLPConfig
+from allegro_jax.configs import AllegroConfig
 from allegro_jax.datasets import Dataset, load
 from allegro_jax.graphs import GraphDataset, batch
 from allegro_jax.graphs.epochs import epoch_rows
@@ -19,15 +19,9 @@ from allegro_jax.training.loss import LossWeights
 from allegro_jax.training.schedule import learning_rate, progress
 from allegro_jax.training.step import initial_state, train_step
 from allegro_jax.training.windows import TrainingWindows
+from tests.small_models import SIZES
 
-SMALL = {
-    "l_max": 1,
-    "num_layers": 1,
-    "num_scalar_features": 8,
-    "num_tensor_features": 2,
-    "scalar_embed_mlp": MLPConfig(1, 8),
-    "allegro_mlp": MLPConfig(1, 8),
-}
+SMALL = {**SIZES["2025"], "num_layers": 1}
 TRAINING = TrainingConfig(max_epochs=3, batch_size=6, learning_rate=1e-2)
 """Of 40 structures: the last batch of an epoch is part full."""
 

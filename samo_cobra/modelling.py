@@ -1,0 +1,170 @@
+"""From the history to one model per output: fits, choice, and what is believed of the unknown."""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from samo_cobra import choice, smoothing, surrogates
+from samo_cobra.exact import ExactOutputs
+from samo_cobra.history import History
+from samo_cobra.padding import capacity, pad_rows
+from samo_cobra.precision import float64_on_cpu
+from samo_cobra.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Modelled:
+    """Models, and the history as the search is to see it.
+
+    Attributes:
+        model: one kernel and transform per modelled output.
+        history: the trials, with believed outputs of partly measured and pending ones, and with
+            means in place of noisy values.
+        chosen: number of the winning model of every modelled output.
+        errors: its root mean square error, in original units.
+    """
+
+    model: surrogates.Model
+    history: History
+    chosen: Int[np.ndarray, " modelled"]
+    errors: Float[np.ndarray, " modelled"]
+
+
+class Modeller:
+    """Fits models to a growing history; what it keeps could be computed again from the trials.
+
+    Args:
+        exact: outputs that need no model.
+        n_objectives: number of objectives.
+        n_initial: size of the initial design, whose prediction errors do not count.
+        settings: how models are chosen.
+    """
+
+    def __init__(
+        self, exact: ExactOutputs, n_objectives: int, n_initial: int, settings: Settings
+    ) -> None:
+        self._exact = exact
+        self._columns = exact.modelled
+        self._n_objectives = sum(c < n_objectives for c in self._columns)
+        self._n_initial = n_initial
+        self._settings = settings
+        self._errors: dict[int, Float[np.ndarray, "models modelled"]] = {}
+        self._fitted: tuple[int, surrogates.Surrogates] | None = None
+
+    def __call__(
+        self,
+        history: History,
+        reference: Float[np.ndarray, " objectives"],
+        pending: Float[np.ndarray, "pending dims"],
+    ) -> Modelled:
+        """Fits, chooses, and fills in what is unknown."""
+        improved = choice.improving(history.objectives, history.feasible, reference)
+        with float64_on_cpu():
+            if self._settings.noise:
+                return self._smoothed(history, pending)
+            fitted = self._fit_told(history, len(history))
+            scores = self._scores(history, fitted, improved)
+            chosen = np.argmin(scores, axis=0)
+            model = self._select(fitted, chosen)
+            errors = scores[chosen, np.arange(len(chosen))]
+            extended = self._believing(history, model, pending)
+            if len(extended) > len(history):
+                model = self._select(self._fit(extended, len(extended)), chosen)
+            return Modelled(model, extended, chosen, errors)
+
+    def _smoothed(
+        self,
+        history: History,
+        pending: Float[np.ndarray, "pending dims"],
+    ) -> Modelled:
+        size = capacity(len(history))
+        values = pad_rows(history.values[:, self._columns], size)
+        fitted, errors = smoothing.fit(
+            jnp.asarray(pad_rows(history.z, size)),
+            jnp.asarray(values),
+            jnp.arange(size) < len(history),
+            n_objectives=self._n_objectives,
+        )
+        scores = choice.root_mean_square(np.asarray(errors)[: len(history)])
+        chosen = np.argmin(scores, axis=0)
+        model = surrogates.select(fitted, jnp.asarray(chosen))
+        means = history.values.copy()
+        predicted = surrogates.predict(model, jnp.asarray(pad_rows(history.z, size)))[0]
+        means[:, self._columns] = np.asarray(predicted)[: len(history)]
+        smooth = history.replaced(means)
+        extended = self._believing(smooth, model, pending)
+        return Modelled(model, extended, chosen, scores[chosen, np.arange(len(chosen))])
+
+    def _scores(
+        self,
+        history: History,
+        fitted: surrogates.Surrogates,
+        improved: Bool[np.ndarray, " points"],
+    ) -> Float[np.ndarray, "models modelled"]:
+        if self._settings.model_choice == "leave-one-out":
+            padded = pad_rows(history.values[:, self._columns], len(fitted.points))
+            errors = surrogates.leave_one_out_errors(fitted, jnp.asarray(padded))
+            latest = max(self._settings.latest, len(fitted.weights) * 2)
+            return choice.root_mean_square(np.asarray(errors)[choice.counted(improved, latest)])
+        counted = choice.counted(improved, self._settings.latest)
+        return choice.root_mean_square(
+            np.array([self._prediction_errors(history, int(j)) for j in counted])
+        )
+
+    def _prediction_errors(self, history: History, j: int) -> Float[np.ndarray, "models modelled"]:
+        """Errors at trial ``j`` of the models of the moment before it."""
+        if j < self._n_initial or j < 2:
+            return np.zeros((surrogates.N_MODELS, len(self._columns)))
+        if j not in self._errors:
+            models = self._fit_told(history, j)
+            self._errors[j] = choice.prediction_errors(
+                models, history.z[j], history.values[j, self._columns]
+            )
+        return self._errors[j]
+
+    def _fit_told(self, history: History, n: int) -> surrogates.Surrogates:
+        """Models of the first ``n`` trials; the latest are kept for the next call."""
+        if self._fitted is None or self._fitted[0] != n:
+            self._fitted = (n, self._fit(history, n))
+        return self._fitted[1]
+
+    def _fit(self, history: History, n: int) -> surrogates.Surrogates:
+        size = capacity(n)
+        return surrogates.fit(
+            jnp.asarray(pad_rows(history.z[:n], size)),
+            jnp.asarray(pad_rows(history.values[:n, self._columns], size)),
+            jnp.asarray(np.arange(size) < n),
+            n_objectives=self._n_objectives,
+            with_inverse=self._settings.needs_inverse,
+        )
+
+    def _select(
+        self, fitted: surrogates.Surrogates, chosen: Int[np.ndarray, " modelled"]
+    ) -> surrogates.Model:
+        model = surrogates.select(fitted, jnp.asarray(chosen))
+        return model if self._settings.infill == "sms" else model._replace(inverse=None)
+
+    def _believing(
+        self,
+        history: History,
+        model: surrogates.Model,
+        pending: Float[np.ndarray, "pending dims"],
+    ) -> History:
+        """Adds partly measured and pending points with what the models predict there."""
+        z = np.concatenate([history.partial_z, pending])
+        if len(z) == 0:
+            return history
+        predicted = surrogates.predict(model, jnp.asarray(pad_rows(z, capacity(len(z)))))[0]
+        # A wild extrapolation is not worth believing: it would set the scale of the next fit.
+        spread = np.ptp(history.values, axis=0)
+        low, high = history.values.min(axis=0) - spread, history.values.max(axis=0) + spread
+        believed = np.empty((len(z), history.values.shape[1]))
+        believed[:, self._columns] = np.asarray(predicted)[: len(z)]
+        believed = np.clip(np.nan_to_num(believed), low, high)
+        believed[:, list(self._exact.functions)] = self._exact.outputs(z)
+        known = np.full_like(believed, np.nan)
+        known[: len(history.partial)] = history.partial
+        eligible = np.concatenate([history.partial_eligible, np.ones(len(pending), dtype=bool)])
+        return history.extended(z, np.where(np.isnan(known), believed, known), eligible)

@@ -1,0 +1,197 @@
+"""From what is known to the next point: the design first, then the models."""
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from samo_cobra import batches, design, infill, surrogates
+from samo_cobra.history import History
+from samo_cobra.modelling import Modelled, Modeller
+from samo_cobra.records import Record
+from samo_cobra.settings import Settings
+from samo_cobra.space.sampling import sample_allowed
+from samo_cobra.statement import Statement
+
+# Points of the sequence looked at for one that is not taken.
+_LOOK_AHEAD = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Proposal:
+    """A point of [-1, 1]^d; with its record and predictions if it came from the models."""
+
+    z: Float[np.ndarray, " dims"]
+    found: infill.Found | None = None
+    record: Record | None = None
+
+
+class Proposer:
+    """Proposes points; what it keeps could be computed again.
+
+    Args:
+        statement: the problem.
+        settings: choices of method.
+        seed: seed of the design and of the inner search.
+    """
+
+    def __init__(self, statement: Statement, settings: Settings, seed: int) -> None:
+        self._statement = statement
+        self._settings = settings
+        self._seed = seed
+        self._exact = statement.exact
+        self._modeller = Modeller(
+            self._exact, statement.n_objectives, statement.initial_points, settings
+        )
+        self._sobol: Float[np.ndarray, "candidates dims"] | None = None
+
+    def propose(
+        self,
+        history: History,
+        n_trials: int,
+        number: int,
+        pending: Float[np.ndarray, "pending dims"],
+    ) -> Proposal:
+        """The point of trial ``number``.
+
+        Args:
+            history: what has been told.
+            n_trials: number of trials told, failed ones included.
+            number: number of the trial.
+            pending: places of the points under way, on [-1, 1]^d.
+        """
+        started = time.process_time()
+        if self._needs_design(history, number, len(pending)):
+            return Proposal(self._design_point(number, np.concatenate([history.taken, pending])))
+        rng = np.random.default_rng([self._seed, number, n_trials])
+        reference = self._statement.reference(history)
+        assert reference is not None  # two complete trials are enough for one
+        modelled = self._modeller(history, reference, pending)
+        margins = history.margins(self._statement.initial_points)
+        found = self._search(modelled, reference, margins, rng)
+        record = Record(
+            id=number,
+            predicted=self.in_own_signs(found.outputs),
+            gain=found.gain,
+            margins=_floats(margins * history.ranges()),
+            reference_point=_floats(self._statement.signs * reference),
+            n_trials=n_trials,
+            n_pending=len(pending),
+            steps=found.steps,
+            cpu_s=time.process_time() - started,
+            **self._choices(modelled),
+        )
+        return Proposal(found.z, found, record)
+
+    def improve(
+        self,
+        batch: Mapping[int, Proposal],
+        history: History,
+        n_trials: int,
+        pending: Float[np.ndarray, "pending dims"],
+    ) -> dict[int, Proposal]:
+        """Moves the points of a batch until their common gain stops growing.
+
+        Args:
+            batch: proposals of the models by trial number, at least one.
+            history: what has been told.
+            n_trials: number of trials told, failed ones included.
+            pending: places of the other points under way.
+        """
+        reference = self._statement.reference(history)
+        assert reference is not None
+        modelled = self._modeller(history, reference, pending)
+        margins = history.margins(self._statement.initial_points)
+        rng = np.random.default_rng([self._seed, min(batch), n_trials, len(batch)])
+
+        def search(seen: History, first: Float[np.ndarray, "rows dims"]) -> infill.Found:
+            extended = dataclasses.replace(modelled, history=seen)
+            return self._search(extended, reference, margins, rng, first)
+
+        points = [p.found for p in batch.values() if p.found is not None]
+        improved = batches.improve(points, modelled.history, search)
+        return {
+            number: self._moved(proposal, found)
+            for (number, proposal), found in zip(batch.items(), improved, strict=True)
+        }
+
+    def _moved(self, proposal: Proposal, found: infill.Found) -> Proposal:
+        assert proposal.record is not None
+        predicted = self.in_own_signs(found.outputs)
+        record = dataclasses.replace(proposal.record, predicted=predicted, gain=found.gain)
+        return Proposal(found.z, found, record)
+
+    def in_own_signs(self, outputs: Float[np.ndarray, " outputs"]) -> tuple[float, ...]:
+        """Minimised outputs in the signs of the user."""
+        return _floats(self._statement.output_signs * outputs)
+
+    def _needs_design(self, history: History, number: int, n_pending: int) -> bool:
+        """Whether there are too few outcomes for models; failures prolong the design."""
+        size, complete = self._statement.initial_points, len(history)
+        if number < size or complete < min(2, size):
+            return True
+        return complete + n_pending < size and number < 2 * size
+
+    def _design_point(
+        self, index: int, taken: Float[np.ndarray, "points dims"]
+    ) -> Float[np.ndarray, " dims"]:
+        """Point ``index`` of the sequence, or the next one that is not a repetition."""
+        space, restrictions = self._statement.space, self._statement.restrictions
+        if len(restrictions):
+            sequence = sample_allowed(restrictions, index + _LOOK_AHEAD, self._seed)
+        else:
+            sequence = design.low_discrepancy(index + _LOOK_AHEAD, space.dims, self._seed)
+        rows = 2.0 * space.snap(sequence[index:]) - 1.0
+        fresh = rows[infill.fresh(rows, taken)]
+        if len(fresh) == 0 and space.size <= infill.LARGEST_GRID:
+            # Of a nearly exhausted space the sequence may miss the last points.
+            grid = infill.unevaluated(space, taken, np.random.default_rng([self._seed, index]))
+            fresh = grid[restrictions.allowed(0.5 * (grid + 1.0))]
+        return fresh[0] if len(fresh) else rows[0]
+
+    def _search(
+        self,
+        modelled: Modelled,
+        reference: Float[np.ndarray, " objectives"],
+        margins: Float[np.ndarray, " constraints"],
+        rng: np.random.Generator,
+        first: Float[np.ndarray, "rows dims"] | None = None,
+    ) -> infill.Found:
+        history, space = modelled.history, self._statement.space
+        if self._sobol is None:
+            self._sobol = design.low_discrepancy(infill.N_CANDIDATES, space.dims, self._seed)
+        sobol = self._sobol
+
+        def best(corner: Float[np.ndarray, " objectives"]) -> infill.Found:
+            posed = infill.problem(modelled, self._exact, corner, margins)
+            elite, taken = history.elite(), history.taken
+            return infill.Search(posed, self._exact, space, elite, taken, sobol).best(rng, first)
+
+        found = best(reference)
+        inside = history.feasible & np.all(history.objectives < reference, axis=1)
+        if found.gain <= 0.0 and not inside.any():
+            # The reference point looks out of reach: work on the best front there is.
+            found = best(infill.reachable_reference(history, reference))
+        return found
+
+    def _choices(self, modelled: Modelled) -> dict[str, Any]:
+        """Kernel, transform and error of every output, as the record lists them."""
+        n = len(self._statement.output_signs)
+        kernels, logarithmic, errors = ["exact"] * n, [False] * n, [0.0] * n
+        places = self._exact.modelled
+        for place, model, error in zip(places, modelled.chosen, modelled.errors, strict=True):
+            kernels[place] = surrogates.KERNELS[model // 2]
+            logarithmic[place] = bool(model % 2)
+            errors[place] = float(error)
+        return {
+            "kernels": tuple(kernels),
+            "logarithmic": tuple(logarithmic),
+            "errors": tuple(errors),
+        }
+
+
+def _floats(values: Sequence[float] | np.ndarray) -> tuple[float, ...]:
+    return tuple(float(v) for v in values)

@@ -1,0 +1,50 @@
+"""How the optimiser works: the choices that the papers leave open, with the ones we recommend."""
+
+import dataclasses
+from typing import Literal
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Choices of method.
+
+    Attributes:
+        infill: ``"phv"``, the predicted gain in hypervolume, or ``"sms"``, which lowers the
+            predictions by their variance first and so explores more.
+        model_choice: ``"prediction"``, by the errors that each model made before it knew a trial,
+            or ``"leave-one-out"``, by errors on all trials in closed form.
+        batch: ``"sequential"`` adds points one by one and refits the models as if each had come
+            out as predicted; ``"joint"`` goes on to move every point of the batch in turn until
+            the predicted gain of the whole batch stops growing.
+        noise: outputs differ when repeated: models smooth, with a nugget chosen by leave-one-out
+            errors, and gains are measured from their means.
+        latest: newest trials whose errors count in the choice of models besides those of trials
+            that extended the front.
+
+    Raises:
+        ValueError: if a value is unknown.
+    """
+
+    infill: Literal["phv", "sms"] = "phv"
+    model_choice: Literal["prediction", "leave-one-out"] = "prediction"
+    batch: Literal["sequential", "joint"] = "sequential"
+    noise: bool = False
+    latest: int = 2
+
+    def __post_init__(self) -> None:
+        for name, known in (
+            ("infill", ("phv", "sms")),
+            ("model_choice", ("prediction", "leave-one-out")),
+            ("batch", ("sequential", "joint")),
+        ):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
+        if self.noise and self.infill == "sms":
+            raise ValueError("infill='sms' has no meaning with noise=True; use 'phv'")
+        if self.latest < 1:
+            raise ValueError(f"latest must be at least 1, got {self.latest}")
+
+    @property
+    def needs_inverse(self) -> bool:
+        """Whether the fits have to keep inverse matrices."""
+        return self.infill == "sms" or self.model_choice == "leave-one-out"

@@ -139,6 +139,8 @@ _STANDARD = "standard form of the problem of this name"
 _CTP1 = f"{_STANDARD}; best known: the front is the largest of exp(-f1) and both limits, integrated"
 _BNH = f"{_STANDARD}; best known: the front is x1 = x2 <= 3, then x2 = 3"
 
+_WB = f"{_STANDARD}; best known: two runs of NSGA-II with 400 generations of 400, a lower bound"
+
 
 def _unit(dims: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return (0.0,) * dims, (1.0,) * dims
@@ -171,7 +173,7 @@ def problems() -> list[Problem]:
             source=_STANDARD,
             integer_axes=(2,),
         ),
-        Problem("WB-standard", *coded.WB_BOUNDS, (350.0, 0.1), wb, 5, 160, None, _STANDARD),
+        Problem("WB-standard", *coded.WB_BOUNDS, (350.0, 0.1), wb, 5, 160, 34.57209, _WB),
         Problem("BICOP2-standard", *_unit(10), (70.0, 70.0), bicop2, 2, 400, None, _STANDARD),
         Problem("WP-standard", *coded.WP_BOUNDS, wp_reference, wp, 7, 120, None, _STANDARD),
     ]

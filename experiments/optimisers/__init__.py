@@ -1,0 +1,1 @@
+"""Parts of `experiments.benchmark_optimisers`: problems, methods, runs, tables and pictures."""

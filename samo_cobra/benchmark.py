@@ -16,6 +16,13 @@ from typing import Any
 from samo_cobra import problems
 from samo_cobra.optimizer import Optimizer
 from samo_cobra.problems import Problem
+from samo_cobra.settings import Settings
+
+PRESETS = {
+    "recommended": Settings(),
+    "published": Settings.published(),
+    "published-sms": Settings.published("sms"),
+}
 
 
 def run(
@@ -24,6 +31,7 @@ def run(
     seed: int,
     batch: int = 1,
     callback: Callable[[int, float], None] | None = None,
+    settings: Settings | None = None,
 ) -> list[float]:
     """Optimises a test problem from a scrambled initial design.
 
@@ -33,6 +41,7 @@ def run(
         seed: seed of design and search.
         batch: points per ``ask``.
         callback: called with the number of evaluations and the CPU seconds of each ``ask``.
+        settings: choices of method.
 
     Returns:
         Hypervolume after every evaluation.
@@ -43,6 +52,7 @@ def run(
         problem.n_constraints,
         reference_point=problem.reference_point,
         seed=seed,
+        settings=settings,
     )
     curve: list[float] = []
     while len(curve) < budget:
@@ -56,15 +66,17 @@ def run(
     return curve
 
 
-def _measure(problem: Problem, budget: int, seed: int, batch: int) -> dict[str, Any]:
+def _measure(problem: Problem, budget: int, seed: int, batch: int, preset: str) -> dict[str, Any]:
     asks: list[float] = []
     started = time.perf_counter()
-    curve = run(problem, budget, seed, batch, lambda _, seconds: asks.append(seconds))
+    settings = PRESETS[preset]
+    curve = run(problem, budget, seed, batch, lambda _, seconds: asks.append(seconds), settings)
     return {
         "problem": problem.name,
         "seed": seed,
         "budget": budget,
         "batch": batch,
+        "preset": preset,
         "hypervolume": curve[-1],
         "ask_cpu_ms_median_last_20": 1e3 * statistics.median(asks[-20:]),
         "wall_s": time.perf_counter() - started,
@@ -89,12 +101,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0")
     parser.add_argument("--batch", type=int, default=1, help="points per ask")
     parser.add_argument("--budget", type=int, help="evaluations; default: the published budget")
+    parser.add_argument("--preset", choices=PRESETS, default="recommended", help="settings")
     options = parser.parse_args(arguments)
     rows = []
     for name in options.problems.split(","):
         problem = problems.get(name)
         for seed in range(options.seeds):
-            row = _measure(problem, options.budget or problem.budget, seed, options.batch)
+            budget = options.budget or problem.budget
+            row = _measure(problem, budget, seed, options.batch, options.preset)
             rows.append(row)
             sys.stdout.write(json.dumps(row) + "\n")
             sys.stdout.flush()

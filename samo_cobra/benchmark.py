@@ -19,6 +19,13 @@ from typing import Any
 from samo_cobra import problems
 from samo_cobra.optimizer import Optimizer
 from samo_cobra.problems import Problem
+from samo_cobra.settings import Settings
+
+PRESETS = {
+    "recommended": Settings(),
+    "published": Settings.published(),
+    "published-sms": Settings.published("sms"),
+}
 
 Record = dict[str, Any]
 
@@ -41,6 +48,7 @@ def run(
     seed: int,
     batch: int = 1,
     callback: Callable[[int, float], None] | None = None,
+    settings: Settings | None = None,
 ) -> list[float]:
     """Optimises a test problem from a scrambled initial design.
 
@@ -51,6 +59,7 @@ def run(
         batch: points per ``ask``.
         callback: called with the number of points asked for and the CPU seconds of ``ask`` and
             of the ``tell`` of its points.
+        settings: choices of method.
 
     Returns:
         Hypervolume after every evaluation.
@@ -61,6 +70,7 @@ def run(
         problem.n_constraints,
         reference_point=problem.reference_point,
         seed=seed,
+        settings=settings,
     )
     curve: list[float] = []
     while len(curve) < budget:
@@ -78,7 +88,9 @@ def run(
     return curve
 
 
-def measure(problem: Problem, budget: int, seed: int, batch: int = 1) -> Record:
+def measure(
+    problem: Problem, budget: int, seed: int, batch: int = 1, preset: str = "recommended"
+) -> Record:
     """Runs once; the record is plain data.
 
     Returns:
@@ -87,12 +99,14 @@ def measure(problem: Problem, budget: int, seed: int, batch: int = 1) -> Record:
     """
     seconds: list[float] = []
     started = time.perf_counter()
-    curve = run(problem, budget, seed, batch, lambda n, s: seconds.extend([s / n] * n))
+    settings = PRESETS[preset]
+    curve = run(problem, budget, seed, batch, lambda n, s: seconds.extend([s / n] * n), settings)
     return {
         "problem": problem.name,
         "seed": seed,
         "budget": budget,
         "batch": batch,
+        "preset": preset,
         "initial_points": problem.space.dims + 1,
         "hypervolumes": curve,
         "cpu_seconds": [round(s, 6) for s in seconds],
@@ -177,6 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0")
     parser.add_argument("--batch", type=int, default=1, help="points per ask")
     parser.add_argument("--budget", type=int, help="evaluations; default: the published budget")
+    parser.add_argument("--preset", choices=PRESETS, default="recommended", help="settings")
     options = parser.parse_args(arguments)
     published = options.problems == "published"
     names = problems.published_names() if published else options.problems.split(",")
@@ -185,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for problem in chosen:
         for seed in range(options.seeds):
             budget = options.budget or problem.budget
-            records.append(measure(problem, budget, seed, options.batch))
+            records.append(measure(problem, budget, seed, options.batch, options.preset))
             sys.stdout.write(json.dumps(_summary(records[-1])) + "\n")
             sys.stdout.flush()
     sys.stdout.write(table(records) + "\n")

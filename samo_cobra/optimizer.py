@@ -14,6 +14,7 @@ from samo_cobra.exact import Function
 from samo_cobra.history import History
 from samo_cobra.modelling import Modeller
 from samo_cobra.proposals import Proposal, Proposer
+from samo_cobra.published import PublishedProposer
 from samo_cobra.records import Record
 from samo_cobra.settings import Settings
 from samo_cobra.space import Restriction, Space
@@ -94,6 +95,8 @@ class Optimizer:
         self._units: list[Float[np.ndarray, " dims"]] = []
         self._pending: dict[int, dict[str, Any]] = {}
         self._records: dict[int, Record] = {}
+        if self.settings.preset == "published":
+            self._proposer = PublishedProposer(self.statement, self.settings, seed, self._records)
         self._next_id = 0
 
     @property

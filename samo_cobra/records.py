@@ -23,6 +23,8 @@ class Record:
         n_pending: number of points under way.
         steps: gradient steps that the search took.
         cpu_s: processor time of the suggestion.
+        converged: with the published preset, whether every run of COBYLA converged; ``gain`` and
+            ``margins`` are in raw units then, ``steps`` counts calls of the criterion.
     """
 
     id: int
@@ -37,6 +39,7 @@ class Record:
     n_pending: int
     steps: int
     cpu_s: float
+    converged: bool | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Record":

@@ -20,6 +20,8 @@ class Settings:
             errors, and gains are measured from their means.
         latest: newest trials whose errors count in the choice of models besides those of trials
             that extended the front.
+        preset: ``"published"`` for the algorithm as its authors published it; see
+            :meth:`published`, which makes these settings.
 
     Raises:
         ValueError: if a value is unknown.
@@ -30,12 +32,27 @@ class Settings:
     batch: Literal["sequential", "joint"] = "sequential"
     noise: bool = False
     latest: int = 2
+    preset: Literal["recommended", "published"] = "recommended"
+
+    @classmethod
+    def published(cls, infill: Literal["phv", "sms"] = "phv") -> "Settings":
+        """SAMO-COBRA exactly as published (EMO 2021), for comparison; it proposes worse points.
+
+        See :mod:`samo_cobra.published` for what it can do and where SciPy's present COBYLA makes
+        a difference.
+
+        Example:
+            >>> Settings.published("sms").infill
+            'sms'
+        """
+        return cls(infill=infill, latest=4, preset="published")
 
     def __post_init__(self) -> None:
         for name, known in (
             ("infill", ("phv", "sms")),
             ("model_choice", ("prediction", "leave-one-out", "both")),
             ("batch", ("sequential", "joint")),
+            ("preset", ("recommended", "published")),
         ):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")

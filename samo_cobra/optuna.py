@@ -2,9 +2,9 @@
 
 What the sampler holds can all be computed again from the study's history, so a study can be
 continued, and many processes can work on one storage: each rebuilds the optimiser from the
-finished trials and takes the running ones as pending. Rebuilding from 200 finished trials of six
-parameters, two objectives and two constraints takes 0.0 s of CPU time, and happens once per
-process.
+finished trials and takes the running ones as pending. From 200 finished trials of six parameters,
+two objectives and two constraints that takes 0.05 s of CPU time, and 0.1 to 0.2 s more to read them
+from SQLite, once per process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.search_space import IntersectionSearchSpace
 from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from samo_cobra import optuna_trials
 from samo_cobra.exact import Function
@@ -169,11 +169,12 @@ class SamoCobraSampler(optuna.samplers.BaseSampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """Returns a random value of a parameter that is not in the search space."""
-        done = (TrialState.COMPLETE,)
-        if self._fixed is not None or study.get_trials(deepcopy=False, states=done):
+        searched = self._fixed.distributions if self._fixed else _common(study)
+        if searched and searched.get(param_name) != param_distribution:
+            whose = "search_space" if self._fixed else "the completed trials in common"
             warnings.warn(
-                f"{param_name!r} is chosen at random: {param_distribution!r} is not what "
-                + ("search_space has" if self._fixed else "all completed trials had"),
+                f"{param_name!r} is chosen at random: {whose} had "
+                f"{searched.get(param_name)!r} for it, not {param_distribution!r}",
                 stacklevel=2,
             )
         # A stream of random numbers would be the same one in every worker.

@@ -85,7 +85,7 @@ def test_two_workers_share_an_sqlite_study_and_outlive_a_third(tmp_path: Path) -
         number = int(said(lost))
         begin(first, second)
         lost.kill()  # as by kill -9: it cannot say goodbye
-        assert [first.wait(300), second.wait(300)] == [0, 0]
+        assert [first.wait(400), second.wait(400)] == [0, 0]
     study = load(url)
     check_complete(study, 8)
     orphan = study.trials[number]
@@ -110,7 +110,7 @@ def test_two_workers_share_a_postgresql_study() -> None:
         create(url)
         with worker(url, "4") as first, worker(url, "4") as second:
             begin(first, second)
-            assert [first.wait(300), second.wait(300)] == [0, 0]
+            assert [first.wait(400), second.wait(400)] == [0, 0]
         study = load(url)
         check_complete(study, 8)
         study._storage.remove_session()

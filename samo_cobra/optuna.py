@@ -1,112 +1,164 @@
 """SAMO-COBRA as an Optuna sampler: Optuna keeps the trials, samo_cobra decides.
 
-The sampler holds no state that the study's history does not hold, so a study can be continued,
-and many processes can work on one storage: each rebuilds the optimiser from the finished trials
-and takes the running ones as pending.
+What the sampler holds can all be computed again from the study's history, so a study can be
+continued, and many processes can work on one storage: each rebuilds the optimiser from the
+finished trials and takes the running ones as pending. From 200 finished trials of six parameters,
+two objectives and two constraints that takes 0.05 s of CPU time, and 0.1 to 0.2 s more to read them
+from SQLite, once per process.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-import math
+import threading
+import warnings
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution
+from optuna.search_space import IntersectionSearchSpace
 from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
+from samo_cobra import optuna_trials
+from samo_cobra.exact import Function
 from samo_cobra.optimizer import Optimizer
-from samo_cobra.space import Categorical, Integer, Parameter, Real, Space
+from samo_cobra.optuna_trials import INTERRUPTED, PARAMS
+from samo_cobra.optuna_values import OptunaSpace
+from samo_cobra.settings import Settings
+from samo_cobra.space import Restriction, Restrictions
+from samo_cobra.statement import Direction
 
-PARAMS = "samo_cobra:params"
-"""System attribute of a trial: what was suggested, visible to other workers while it runs."""
-
-INTERRUPTED = "interrupted"
-"""User attribute of a failed trial that says nothing about its parameters: its process ended."""
+__all__ = ["INTERRUPTED", "PARAMS", "SamoCobraSampler"]
 
 
 class SamoCobraSampler(optuna.samplers.BaseSampler):
     """Suggests trials by SAMO-COBRA (de Winter et al., EMO 2021).
 
-    Failed and pruned trials are told as failures, which are avoided and never modelled; trials
-    with the user attribute `"interrupted"` are left out. Constraints set with
-    `trial.set_constraint` are used (feasible where <= 0).
+    Objectives go in the directions of the study. Constraints are those that trials set with
+    `trial.set_constraint`, feasible where <= 0; one that a trial has not set counts as not
+    measured, and such a trial stays off the front.
+
+    Failed and pruned trials, and completed ones with a value that is infinite or beyond 1e30, are
+    avoided; the constraints that they had set are modelled all the same. Trials with the user
+    attribute `"interrupted"` are left out, and so are trials with values outside the search space.
 
     Args:
-        search_space: Distribution of every parameter, the same in every worker.
+        search_space: Distribution of every parameter, the same in every worker. None takes the
+            parameters that all completed trials have in common, with equal distributions; trials
+            before the first of them has completed are then random, as are other parameters always.
         seed: Decides the initial design and all random choices.
         initial_trials: Size of the initial design; None takes d + 1. Trial number n takes its
             point n, so that workers share the design without talking.
-        reference_point: In the study's own directions; None lets it follow the data.
-        constraints: Names of the constraints that trials set.
+        reference_point: In the study's own signs; None lets it follow the data.
+        constraints: Names of the constraints that trials set, others are ignored. None takes
+            the names that completed trials have set; each new one makes all models start
+            again from the trials that have it.
+        ordered: Names of the categorical parameters whose choices are in order.
+        known_constraints: Restrictions on the parameters that every suggestion keeps:
+            `samo_cobra.Linear`, or functions of the named values that return a number, feasible
+            where <= 0, or True. Random and enqueued values do not keep them.
+        inexpensive_objectives: Objectives that are functions of the named values, by their place;
+            they are called in the search and never modelled.
+        inexpensive_constraints: The same for constraints, by name; trials need not set them.
+        settings: Choices of method.
         pending_age_s: Running trials older than this, in seconds, count as lost.
 
     Raises:
-        ValueError: If a distribution cannot be mapped.
+        ValueError: If a distribution cannot be mapped, or an argument does not fit.
 
     Example:
         >>> import optuna
         >>> from optuna.distributions import FloatDistribution
         >>> space = {"x": FloatDistribution(0.0, 5.0), "y": FloatDistribution(0.0, 3.0)}
         >>> study = optuna.create_study(
-        ...     sampler=SamoCobraSampler(space, seed=1), directions=["minimize", "minimize"]
+        ...     sampler=SamoCobraSampler(space, seed=1), directions=["minimize", "maximize"]
         ... )
-        >>> study.optimize(lambda t: objectives(t.suggest_float("x", 0, 5), ...))  # doctest: +SKIP
+        >>> def objectives(trial):
+        ...     x, y = trial.suggest_float("x", 0.0, 5.0), trial.suggest_float("y", 0.0, 3.0)
+        ...     trial.set_constraint("sum", x + y - 6.0)
+        ...     return x**2 + y**2, x * y
+        >>> study.optimize(objectives, n_trials=3)
     """
 
     def __init__(
         self,
-        search_space: Mapping[str, BaseDistribution],
+        search_space: Mapping[str, BaseDistribution] | None = None,
         *,
         seed: int = 0,
         initial_trials: int | None = None,
         reference_point: Sequence[float] | None = None,
-        constraints: Sequence[str] = (),
+        constraints: Sequence[str] | None = None,
+        ordered: Sequence[str] = (),
+        known_constraints: Sequence[Restriction] = (),
+        inexpensive_objectives: Mapping[int, Function] | None = None,
+        inexpensive_constraints: Mapping[str, Function] | None = None,
+        settings: Settings | None = None,
         pending_age_s: float = 86400.0,
     ) -> None:
-        self._distributions = {
-            name: distribution
-            for name, distribution in search_space.items()
-            if not distribution.single()
-        }
-        self._space = Space([_parameter(n, d) for n, d in self._distributions.items()])
+        functions = (known_constraints, inexpensive_objectives, inexpensive_constraints)
+        if search_space is None and any(functions):
+            raise ValueError(
+                "known constraints and inexpensive outputs need a search_space: their parameters "
+                "must be there from the first trial"
+            )
+        self._fixed = None if search_space is None else OptunaSpace(search_space, tuple(ordered))
+        if self._fixed is not None:
+            items = [self._fixed.restriction(item) for item in known_constraints]
+            Restrictions(self._fixed.space, items)
         self._seed = seed
         self._initial_trials = initial_trials
         self._reference_point = reference_point
-        self._constraints = tuple(sorted(constraints))
+        self._constraints = None if constraints is None else frozenset(constraints)
+        self._ordered = tuple(ordered)
+        self._known_constraints = tuple(known_constraints)
+        self._inexpensive_objectives = dict(inexpensive_objectives or {})
+        self._inexpensive_constraints = dict(inexpensive_constraints or {})
+        self._settings = settings
         self._pending_age_s = pending_age_s
+        self._forget()
+
+    def _forget(self) -> None:
+        self._lock = threading.Lock()
         self._optimizer: Optimizer | None = None
-        self._told: list[int] = []
-        self._independent = optuna.samplers.RandomSampler(seed=seed)
+        self._statement: tuple[Any, ...] = ()
+        self._told: list[tuple[Any, ...]] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves out what the history holds as well."""
+        made = ("_lock", "_optimizer", "_statement", "_told")
+        return {name: value for name, value in self.__dict__.items() if name not in made}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget()
 
     def infer_relative_search_space(
         self,
-        study: Study,  # noqa: ARG002
+        study: Study,
         trial: FrozenTrial,  # noqa: ARG002
     ) -> dict[str, BaseDistribution]:
-        """Returns the search space of the constructor, without parameters of one value."""
-        return dict(self._distributions)
+        """Returns the parameters that are searched, without those of one value."""
+        if self._fixed is not None:
+            return dict(self._fixed.free)
+        return _common(study)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Returns a value for every parameter of the search space."""
-        fixed = trial.system_attrs.get("fixed_params", {})
-        if set(search_space) <= set(fixed):
+        if search_space.keys() <= trial.system_attrs.get("fixed_params", {}).keys():
             return {}
-        optimizer = self.optimizer(study)
-        point = optimizer.suggest(trial.number, pending=self.pending(study, trial))
-        params = {n: _value(d, point[n]) for n, d in self._distributions.items()}
-        encoded = json.dumps(point)
-        study._storage.set_trial_system_attr(trial._trial_id, PARAMS, encoded)
+        space = self._space(search_space)
+        with self._lock:  # threads share one sampler
+            trials = study.get_trials(deepcopy=False)
+            optimizer = self._updated(study.directions, trials, space)
+            pending = optuna_trials.under_way(
+                trials, trial, space, self._pending_age_s, optimizer.suggest
+            )
+            params = space.params(optimizer.suggest(trial.number, pending))
+            study._storage.set_trial_system_attr(trial._trial_id, PARAMS, space.encode(params))
         return params
 
     def sample_independent(
@@ -117,110 +169,90 @@ class SamoCobraSampler(optuna.samplers.BaseSampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """Returns a random value of a parameter that is not in the search space."""
-        return self._independent.sample_independent(study, trial, param_name, param_distribution)
+        searched = self._fixed.distributions if self._fixed else _common(study)
+        if searched and searched.get(param_name) != param_distribution:
+            whose = "search_space" if self._fixed else "the completed trials in common"
+            warnings.warn(
+                f"{param_name!r} is chosen at random: {whose} had "
+                f"{searched.get(param_name)!r} for it, not {param_distribution!r}",
+                stacklevel=2,
+            )
+        # A stream of random numbers would be the same one in every worker.
+        seed = zlib.crc32(f"{self._seed} {trial.number} {param_name}".encode())
+        sampler = optuna.samplers.RandomSampler(seed=seed)
+        return sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def reseed_rng(self) -> None:
-        """Does nothing for suggestions: they depend on the seed and the history alone."""
-        self._independent.reseed_rng()
+        """Does nothing: suggestions depend on the seed, the trial's number and the history."""
 
     def optimizer(self, study: Study) -> Optimizer:
-        """Returns the optimiser, told of every finished trial in the order of their ends."""
-        states = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
-        trials = study.get_trials(deepcopy=False, states=states)
-        trials = [trial for trial in trials if self._tellable(trial)]
-        trials.sort(key=lambda trial: (trial.datetime_complete, trial.number))
-        numbers = [trial.number for trial in trials]
-        if self._optimizer is None or numbers[: len(self._told)] != self._told:
-            self._optimizer = self._fresh(study.directions)
-            self._told = []
-        for trial in trials[len(self._told) :]:
-            self._tell(self._optimizer, trial, study.directions)
-        self._told = numbers
+        """Returns the optimiser, told of every finished trial in the order of their ends.
+
+        Raises:
+            ValueError: If the search space is to come from completed trials and there are none.
+        """
+        space = self._fixed or self._space(_common(study))
+        with self._lock:
+            return self._updated(study.directions, study.get_trials(deepcopy=False), space)
+
+    def _space(self, search_space: Mapping[str, BaseDistribution]) -> OptunaSpace:
+        if self._fixed is not None:
+            return self._fixed
+        return OptunaSpace(search_space, [n for n in self._ordered if n in search_space])
+
+    def _updated(
+        self,
+        directions: Sequence[StudyDirection],
+        trials: Sequence[FrozenTrial],
+        space: OptunaSpace,
+    ) -> Optimizer:
+        """Tells the optimiser what is new; makes it anew where that does not continue the old."""
+        names = self._constraint_names(trials)
+        statement = (tuple(directions), space.distributions, names)
+        finished = optuna_trials.finished(trials, space)
+        ends = [(trial.number, trial.datetime_complete) for trial, _ in finished]
+        continues = statement == self._statement and ends[: len(self._told)] == self._told
+        if self._optimizer is None or not continues:
+            self._optimizer = self._fresh(directions, space, names)
+            self._statement, self._told = statement, []
+        for (trial, point), end in list(zip(finished, ends, strict=True))[len(self._told) :]:
+            optuna_trials.tell(self._optimizer, trial, point, names)
+            self._told.append(end)
         return self._optimizer
 
-    def _fresh(self, directions: Sequence[StudyDirection]) -> Optimizer:
-        reference = self._reference_point
+    def _constraint_names(self, trials: Sequence[FrozenTrial]) -> list[str]:
+        given = self._constraints
+        names = optuna_trials.constraint_names(trials) if given is None else given
+        return sorted(names | self._inexpensive_constraints.keys())
+
+    def _fresh(
+        self, directions: Sequence[StudyDirection], space: OptunaSpace, names: Sequence[str]
+    ) -> Optimizer:
+        cheap = self._inexpensive_constraints
+        ways: dict[StudyDirection, Direction] = {
+            StudyDirection.MINIMIZE: "minimize",
+            StudyDirection.MAXIMIZE: "maximize",
+        }
         return Optimizer(
-            self._space,
+            space.space,
             n_objectives=len(directions),
-            n_constraints=len(self._constraints),
-            reference_point=None if reference is None else _signed(reference, directions),
+            n_constraints=len(names),
+            directions=[ways[direction] for direction in directions],
+            reference_point=self._reference_point,
+            known_constraints=[space.restriction(item) for item in self._known_constraints],
+            inexpensive_objectives={
+                place: space.function(f) for place, f in self._inexpensive_objectives.items()
+            },
+            inexpensive_constraints={
+                names.index(name): space.function(f) for name, f in cheap.items()
+            },
             seed=self._seed,
             initial_points=self._initial_trials,
+            settings=self._settings,
         )
 
-    def _tellable(self, trial: FrozenTrial) -> bool:
-        known = all(name in trial.params for name in self._distributions)
-        return known and not trial.user_attrs.get(INTERRUPTED, False)
 
-    def _tell(
-        self, optimizer: Optimizer, trial: FrozenTrial, directions: Sequence[StudyDirection]
-    ) -> None:
-        point = {n: _raw(d, trial.params[n]) for n, d in self._distributions.items()}
-        constraints = [trial.constraints.get(name, math.nan) for name in self._constraints]
-        if trial.state == TrialState.COMPLETE:
-            optimizer.tell(point, _signed(trial.values, directions), constraints or None)
-        else:
-            optimizer.tell(point, None)
-
-    def pending(self, study: Study, trial: FrozenTrial) -> list[dict[str, Any]]:
-        """Returns what the other running trials evaluate, in samo_cobra's values."""
-        now = dt.datetime.now()
-        pending = []
-        for other in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if other.number == trial.number or other.datetime_start is None:
-                continue
-            recent = (now - other.datetime_start).total_seconds() < self._pending_age_s
-            if recent and PARAMS in other.system_attrs:
-                pending.append(json.loads(other.system_attrs[PARAMS]))
-        return pending
-
-
-def _parameter(name: str, distribution: BaseDistribution) -> Parameter:
-    """Returns the parameter of samo_cobra for a distribution of Optuna.
-
-    Numbers with a step become the integers that count the steps.
-    """
-    if isinstance(distribution, CategoricalDistribution):
-        return Categorical(name, distribution.choices)
-    if not isinstance(distribution, FloatDistribution | IntDistribution):
-        raise ValueError(
-            f"{name!r}: expected a float, int or categorical distribution, got {distribution!r}"
-        )
-    low, high, step = distribution.low, distribution.high, _step(distribution)
-    if step is not None:
-        return Integer(name, 0, round((high - low) / step))
-    if isinstance(distribution, IntDistribution):
-        return Integer(name, distribution.low, distribution.high, log=distribution.log)
-    return Real(name, low, high, log=distribution.log)
-
-
-def _step(distribution: BaseDistribution) -> float | None:
-    """Returns the step of a number whose values are counted in steps, else None."""
-    if isinstance(distribution, IntDistribution):
-        return None if distribution.step == 1 else distribution.step
-    return distribution.step if isinstance(distribution, FloatDistribution) else None
-
-
-def _value(distribution: BaseDistribution, raw: Any) -> Any:
-    """Returns Optuna's value of samo_cobra's."""
-    step = _step(distribution)
-    if step is None:
-        return raw
-    assert isinstance(distribution, FloatDistribution | IntDistribution)
-    return type(distribution.low)(distribution.low + raw * step)
-
-
-def _raw(distribution: BaseDistribution, value: Any) -> Any:
-    """Returns samo_cobra's value of Optuna's."""
-    step = _step(distribution)
-    if step is None:
-        return value
-    assert isinstance(distribution, FloatDistribution | IntDistribution)
-    return round((value - distribution.low) / step)
-
-
-def _signed(values: Sequence[float], directions: Sequence[StudyDirection]) -> list[float]:
-    """Returns values to minimise."""
-    maximise = StudyDirection.MAXIMIZE
-    return [-v if d == maximise else v for v, d in zip(values, directions, strict=True)]
+def _common(study: Study) -> dict[str, BaseDistribution]:
+    """Returns the parameters of more than one value that all completed trials have in common."""
+    common = IntersectionSearchSpace().calculate(study)
+    return {name: d for name, d in common.items() if not d.single()}

@@ -20,7 +20,7 @@ _LARGEST_ERROR = 1e100
 
 
 def _bounded(error: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    return np.minimum(np.nan_to_num(error, nan=_LARGEST_ERROR), _LARGEST_ERROR)
+    return np.clip(np.nan_to_num(error, nan=_LARGEST_ERROR), -_LARGEST_ERROR, _LARGEST_ERROR)
 
 
 def prediction_errors(
@@ -28,10 +28,10 @@ def prediction_errors(
     point: Float[np.ndarray, " dims"],
     values: Float[np.ndarray, " outputs"],
 ) -> Float[np.ndarray, "models outputs"]:
-    """Absolute errors, in original units, of models fitted before ``point`` was known."""
+    """Truth minus prediction, in original units, of models fitted before ``point`` was known."""
     with float64_on_cpu():
         predicted = np.asarray(surrogates.predict_all(models, jnp.asarray(point)))
-    return _bounded(np.abs(predicted - values[None]))
+    return _bounded(values[None] - predicted)
 
 
 def improving(

@@ -160,7 +160,8 @@ class History:
         dims = self.z.shape[1]
         spacing = _SPACING * dims
         radii = [spacing] * (len(self.z) + len(self.partial_z))
+        good = self.z[self.eligible]
         for z in self.failed:
-            nearest = np.min(np.linalg.norm(self.z - z[None], axis=1), initial=np.inf)
+            nearest = np.min(np.linalg.norm(good - z[None], axis=1), initial=np.inf)
             radii.append(max(spacing, min(_FAILURE_SHARE * nearest, _FAILURE_RADIUS * dims**0.5)))
         return np.array(radii)

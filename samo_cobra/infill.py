@@ -20,9 +20,9 @@ N_CANDIDATES = 512
 # dimensions there are, so many are begun and only the best go on.
 N_STARTS = 32
 _MOST_BATCHES = 4
-_FIRST_STEPS = 10
+_FIRST_STEPS = 6
 # Further evaluations of those that go on.
-STEPS = 20
+STEPS = 12
 # Largest discrete space that is enumerated instead of sampled.
 LARGEST_GRID = 2**14
 # Normalised constraint violation that counts as none; the margins are wider.
@@ -301,7 +301,6 @@ def problem(
     modelled: Modelled,
     exact: ExactOutputs,
     reference: Float[np.ndarray, " objectives"],
-    margins: Float[np.ndarray, " constraints"],
 ) -> criterion.InfillProblem:
     """Collects the padded arrays of one infill search.
 
@@ -314,11 +313,14 @@ def problem(
     centre, width = _units(history.objectives, front)
     front, corner = (front - centre) / width, (reference - centre) / width
     lower, upper = pareto.non_dominated_boxes(front, corner)
+    # What lies further below all that was seen than all of it spreads is extrapolation gone
+    # wild, mostly of a logarithm mapped back: it counts as lying there.
+    floor = history.objectives.min(axis=0) - np.ptp(history.objectives, axis=0)
+    lower = np.maximum(lower, (floor - centre) / width)
     n, boxes = capacity(len(history.taken)), capacity(len(lower))
     if len(reference) <= 2:
         boxes = n + 1
     lower, upper = pareto.pad_boxes(lower, upper, boxes)
-    known = margins * ~np.isin(np.arange(len(margins)) + len(reference), list(exact.functions))
     with float64_on_cpu():
         return criterion.InfillProblem(
             model=modelled.model,
@@ -332,10 +334,10 @@ def problem(
             lower=jnp.asarray(lower),
             upper=jnp.asarray(upper),
             constraint_range=jnp.asarray(history.ranges()),
-            margin=jnp.asarray(known),
+            margin=jnp.asarray(modelled.margins / history.ranges()),
             taken=jnp.asarray(pad_rows(history.taken, n, 1e3)),
             clearance=jnp.asarray(pad_rows(history.clearances(), n, 1.0)),
-            failures=feasibility.fit(history.z, history.failed),
+            failures=feasibility.fit(history.z[history.eligible], history.failed),
         )
 
 

@@ -13,6 +13,14 @@ from samo_cobra.padding import capacity, pad_rows
 from samo_cobra.precision import float64_on_cpu
 from samo_cobra.settings import Settings
 
+# Margins: trials looked back on, what is left of an error after one more trial, and the most in
+# units of the range of the constraint.
+_RECENT = 10
+_FADING = 0.4
+_LARGEST_MARGIN = 0.05
+# The factor on them grows with violations and falls back to one.
+_GROWTH, _DECLINE, _MOST_CAUTION = 1.5, 0.8, 5.0
+
 
 @dataclasses.dataclass(frozen=True)
 class Modelled:
@@ -24,12 +32,14 @@ class Modelled:
             means in place of noisy values.
         chosen: number of the winning model of every modelled output.
         errors: its root mean square error, in original units.
+        margins: by how much the models of the constraints were too hopeful of late.
     """
 
     model: surrogates.Model
     history: History
     chosen: Int[np.ndarray, " modelled"]
     errors: Float[np.ndarray, " modelled"]
+    margins: Float[np.ndarray, " constraints"]
 
 
 class Modeller:
@@ -72,7 +82,7 @@ class Modeller:
             extended = self._believing(history, model, pending)
             if len(extended) > len(history):
                 model = self._select(self._fit(extended, len(extended)), chosen)
-            return Modelled(model, extended, chosen, errors)
+            return Modelled(model, extended, chosen, errors, self._margins(history, chosen))
 
     def _smoothed(
         self,
@@ -95,7 +105,8 @@ class Modeller:
         means[:, self._columns] = np.asarray(predicted)[: len(history)]
         smooth = history.replaced(means)
         extended = self._believing(smooth, model, pending)
-        return Modelled(model, extended, chosen, scores[chosen, np.arange(len(chosen))])
+        errors = scores[chosen, np.arange(len(chosen))]
+        return Modelled(model, extended, chosen, errors, np.zeros(history.constraints.shape[1]))
 
     def _scores(
         self,
@@ -112,6 +123,34 @@ class Modeller:
         return choice.root_mean_square(
             np.array([self._prediction_errors(history, int(j)) for j in counted])
         )
+
+    def _margins(
+        self, history: History, chosen: Int[np.ndarray, " modelled"]
+    ) -> Float[np.ndarray, " constraints"]:
+        """Safety margins of the constraints, in their own units.
+
+        The search exploits every error of a constraint's model, so that its errors are mostly
+        violations. The margin is the largest recent one, halving and more with every trial, times
+        a factor that grows while the constraint is being violated; and at least the margin of
+        SAMO-COBRA, which knows outcomes only.
+        """
+        k, n = history.objectives.shape[1], len(history)
+        columns = np.arange(self._n_objectives, len(self._columns))
+        places = np.array(self._columns[self._n_objectives :], dtype=int) - k
+        ranges = history.ranges()[places]
+        margins = np.zeros(history.constraints.shape[1])
+        margins[places] = history.margins(self._n_initial)[places] * ranges
+        recent = range(max(self._n_initial, n - _RECENT), n)
+        if len(recent) and len(places):
+            signed = np.array([self._prediction_errors(history, j) for j in recent])
+            excess = np.maximum(signed[:, chosen[columns], columns], 0.0)
+            fading = _FADING ** np.arange(len(recent))[::-1]
+            violated = history.constraints[self._n_initial :, places] > 0.0
+            margin = _caution(violated) * np.max(fading[:, None] * excess, axis=0)
+            margins[places] = np.maximum(
+                margins[places], np.minimum(margin, _LARGEST_MARGIN * ranges)
+            )
+        return margins
 
     def _prediction_errors(self, history: History, j: int) -> Float[np.ndarray, "models modelled"]:
         """Errors at trial ``j`` of the models of the moment before it."""
@@ -168,3 +207,13 @@ class Modeller:
         known[: len(history.partial)] = history.partial
         eligible = np.concatenate([history.partial_eligible, np.ones(len(pending), dtype=bool)])
         return history.extended(z, np.where(np.isnan(known), believed, known), eligible)
+
+
+def _caution(
+    violated: Bool[np.ndarray, "trials constraints"],
+) -> Float[np.ndarray, " constraints"]:
+    """Factor on every margin after a row of outcomes."""
+    caution = np.ones(violated.shape[1])
+    for row in violated:
+        caution = np.clip(caution * np.where(row, _GROWTH, _DECLINE), 1.0, _MOST_CAUTION)
+    return caution

@@ -7,14 +7,18 @@ changes values and never shapes: a run of 400 evaluations compiles each function
 import numpy as np
 from jaxtyping import Float
 
-SMALLEST_CAPACITY = 32
+# Factorisations cost the cube of the length, so the steps get smaller relative to it.
+_CAPACITIES = (40, 80, 160, 280, 400)
 
 
 def capacity(n: int) -> int:
-    """Returns the padded length for ``n`` rows: 32, 64, 128, 256, 512, ..."""
-    size = SMALLEST_CAPACITY
+    """Returns the padded length for ``n`` rows: 40, 80, 160, 280, 400, 600, 900, ..."""
+    for size in _CAPACITIES:
+        if n <= size:
+            return size
+    size = _CAPACITIES[-1]
     while size < n:
-        size *= 2
+        size = size * 3 // 2
     return size
 
 

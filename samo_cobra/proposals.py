@@ -70,13 +70,12 @@ class Proposer:
         reference = self._statement.reference(history)
         assert reference is not None  # two complete trials are enough for one
         modelled = self._modeller(history, reference, pending)
-        margins = history.margins(self._statement.initial_points)
-        found = self._search(modelled, reference, margins, rng)
+        found = self._search(modelled, reference, rng)
         record = Record(
             id=number,
             predicted=self.in_own_signs(found.outputs),
             gain=found.gain,
-            margins=_floats(margins * history.ranges()),
+            margins=_floats(modelled.margins),
             reference_point=_floats(self._statement.signs * reference),
             n_trials=n_trials,
             n_pending=len(pending),
@@ -104,12 +103,11 @@ class Proposer:
         reference = self._statement.reference(history)
         assert reference is not None
         modelled = self._modeller(history, reference, pending)
-        margins = history.margins(self._statement.initial_points)
         rng = np.random.default_rng([self._seed, min(batch), n_trials, len(batch)])
 
         def search(seen: History, first: Float[np.ndarray, "rows dims"]) -> infill.Found:
             extended = dataclasses.replace(modelled, history=seen)
-            return self._search(extended, reference, margins, rng, first)
+            return self._search(extended, reference, rng, first)
 
         points = [p.found for p in batch.values() if p.found is not None]
         improved = batches.improve(points, modelled.history, search)
@@ -156,7 +154,6 @@ class Proposer:
         self,
         modelled: Modelled,
         reference: Float[np.ndarray, " objectives"],
-        margins: Float[np.ndarray, " constraints"],
         rng: np.random.Generator,
         first: Float[np.ndarray, "rows dims"] | None = None,
     ) -> infill.Found:
@@ -166,7 +163,7 @@ class Proposer:
         sobol = self._sobol
 
         def best(corner: Float[np.ndarray, " objectives"]) -> infill.Found:
-            posed = infill.problem(modelled, self._exact, corner, margins)
+            posed = infill.problem(modelled, self._exact, corner)
             elite, taken = history.elite(), history.taken
             return infill.Search(posed, self._exact, space, elite, taken, sobol).best(rng, first)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _EXACT = "exact"
 # Largest ratio of positive values that a linear scale still shows.
 _LINEAR_WITHIN = 50.0
+# Ratio of the largest value to nine tenths of all, from which on the large ones are drawn nearer.
+_FAR_OFF = 4.0
 
 
 def plot_model_quality(
@@ -116,12 +118,7 @@ def _draw_predictions(
         edgecolors="0.3",
         linewidths=0.5,
     )
-    both = np.concatenate([predicted, measured])
-    if len(both) and both.min() > 0.0 and both.max() > _LINEAR_WITHIN * both.min():
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-    else:
-        axes.locator_params(nbins=5)
+    _set_scale(axes, np.concatenate([predicted, measured]))
     ends = np.quantile(measured, (0.0, 1.0)) if len(measured) else np.zeros(2)
     if ends[0] < ends[1]:
         axes.axline(*ends[:, None].repeat(2, axis=1), color="0.5", lw=0.8, zorder=1)
@@ -129,6 +126,20 @@ def _draw_predictions(
     axes.set_ylabel("measured")
     axes.set_title(f"{name}\n{summary(predicted, measured)}", fontsize=9)
     style.finish(axes)
+
+
+def _set_scale(axes: Axes, values: Float[np.ndarray, " n"]) -> None:
+    """Logarithmic where values span decades; linear near zero only where a few lie far off."""
+    if len(values) and values.min() > 0.0 and values.max() > _LINEAR_WITHIN * values.min():
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        return
+    bulk = float(np.quantile(np.abs(values), 0.9)) if len(values) else 0.0
+    if bulk > 0.0 and np.max(np.abs(values)) > _FAR_OFF * bulk:
+        axes.set_xscale("symlog", linthresh=bulk)
+        axes.set_yscale("symlog", linthresh=bulk)
+    else:
+        axes.locator_params(nbins=5)
 
 
 def _draw_kernels(axes: Axes, optimizer: Optimizer, outputs: dict[int, str]) -> None:

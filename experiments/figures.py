@@ -28,10 +28,10 @@ def front(result: SearchResult) -> bytes:
     points = {TITLES[variant]: result.points(variant) for variant in result.records}
     latency = result.front[0].latency
     plot_fronts(
-        axes,
         points,
-        f"validation {QUANTITY[result.error]} ({result.unit})",
-        f"time for {latency.structures} structures, energies and forces (s)",
+        axes,
+        xlabel=f"validation {QUANTITY[result.error]} ({result.unit})",
+        ylabel=f"time for {latency.structures} structures, energies and forces (s)",
     )
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -67,7 +67,7 @@ def convergence(result: SearchResult) -> bytes:
     """Draws the hypervolume after every finished trial."""
     figure = Figure(figsize=(5.2, 3.2), layout="constrained")
     curves = {TITLES[name]: curve for name, curve in result.hypervolumes().items()}
-    plot_convergence(figure.add_subplot(), curves, "hypervolume (share of the box)")
+    plot_convergence(curves, figure.add_subplot(), ylabel="hypervolume (share of the box)")
     return _png(figure)
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from samo_cobra.space.sampling import sample_allowed
     from samo_cobra.trials import Front, Suggestion, Trial
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Categorical",
     "Front",

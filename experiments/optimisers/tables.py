@@ -11,6 +11,7 @@ and the worst of the other objective.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -46,12 +47,16 @@ def _key(choices: Mapping[str, list[Any]], x: Mapping[str, Any]) -> str:
     return "".join(str(v if isinstance(v, int) else choices[n].index(v)) for n, v in x.items())
 
 
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
 def _slice_values(row: Mapping[str, list[float]]) -> list[float]:
-    return [float(np.log10(np.mean(row[name]))) for name in ("val_loss", "model_size")]
+    return [math.log10(_mean(row[name])) for name in ("val_loss", "model_size")]
 
 
 def _cell_values(row: Mapping[str, list[float]]) -> list[float]:
-    return [float(100.0 - np.mean(row["val_acc"])), float(1e3 * np.mean(row["latency"]))]
+    return [100.0 - _mean(row["val_acc"]), 1e3 * _mean(row["latency"])]
 
 
 @functools.cache

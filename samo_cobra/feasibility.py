@@ -2,7 +2,7 @@
 
 A regression of the labels (failed 1, succeeded 0) with a Gaussian kernel towards success far from
 all data; its width is the one of the smallest leave-one-out error. Suggestions keep to the region
-where it is below one half.
+where it is below 0.3: at one half every other suggestion along a border would fail.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from samo_cobra.padding import capacity, pad_rows
 _WIDTHS = (0.1, 0.2, 0.4)
 # Weight of a single trial: labels contradict each other where failures are random.
 _NUGGET = 0.05
-_BORDER = 0.5
+_BORDER = 0.3
 
 
 class Model(NamedTuple):
@@ -62,7 +62,7 @@ def fit(
 def excess_risk(
     model: Model, z: Float[Array, "candidates dims"]
 ) -> tuple[Float[Array, " candidates"], Float[Array, "candidates dims"]]:
-    """Predicted label minus one half, positive where failure is expected, and its gradient."""
+    """Predicted label minus the bound, positive where failure is to be feared, and its gradient."""
     difference = z[:, None, :] - model.points[None]
     pull = jnp.exp(-jnp.sum(difference**2, axis=2) / model.width**2) * model.weights[None]
     slope = -2.0 / model.width**2 * jnp.einsum("sp,spd->sd", pull, difference)

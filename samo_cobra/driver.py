@@ -2,9 +2,11 @@
 
 import concurrent.futures
 import dataclasses
+import math
+import operator
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -112,8 +114,9 @@ def minimize(
         executor: anything with the interface of ``concurrent.futures``: threads, processes,
             Dask's ``client.get_executor()``; None evaluates here.
         parallel: evaluations under way at a time.
-        timeout_s: wall time that one evaluation may take on the executor. Its process is not
-            killed, since executors cannot; its place is free again.
+        timeout_s: wall time that one evaluation may take on the executor, without the wait for
+            a worker. It is not killed, since executors cannot, and holds its worker until it
+            ends; a run ends early once such evaluations hold all workers for that time.
         state: JSON file that is written after every trial. If it exists the run goes on from it,
             beginning with evaluations that had been under way.
         callback: called with the optimiser after every trial.
@@ -139,7 +142,9 @@ def minimize(
         raise ValueError(f"parallel must be at least 1, got {parallel}")
     if executor is None and (parallel > 1 or timeout_s is not None):
         raise ValueError("parallel and timeout_s need an executor, for instance threads")
-    stop = Stop(trials=stop) if isinstance(stop, int) else stop
+    if timeout_s is not None and timeout_s <= 0:
+        raise ValueError(f"timeout_s must be positive, got {timeout_s}")
+    stop = stop if isinstance(stop, Stop) else Stop(trials=operator.index(stop))
     optimizer = _start(space, n_objectives, n_constraints, state, options)
     run = _Run(fun, optimizer, stop, state, callback, _bar(stop, optimizer) if progress else None)
     try:
@@ -205,26 +210,30 @@ class _Run:
         self, executor: concurrent.futures.Executor, parallel: int, timeout_s: float | None
     ) -> None:
         """Keeps ``parallel`` evaluations under way."""
-        running: dict[concurrent.futures.Future[Any], tuple[Suggestion, float]] = {}
+        running: dict[concurrent.futures.Future[Any], Suggestion] = {}
+        watch = _Watch(math.inf if timeout_s is None else timeout_s)
         while True:
             while len(running) < parallel and (suggestion := self._next()) is not None:
-                future = executor.submit(self.fun, dict(suggestion.x))
-                running[future] = (suggestion, time.monotonic())
+                running[executor.submit(self.fun, dict(suggestion.x))] = suggestion
             if not running:
                 return
             concurrent.futures.wait(
                 running, timeout=_POLL_S, return_when=concurrent.futures.FIRST_COMPLETED
             )
             for future in [f for f in running if f.done()]:
-                suggestion, _ = running.pop(future)
-                self._collect(suggestion, future)
-            for future in list(_overdue(running, timeout_s)):
-                suggestion, _ = running.pop(future)
-                future.cancel()
-                self._record(suggestion, None, f"took longer than {timeout_s:g} s")
+                self._collect(running.pop(future), future)
+            for future in watch.overdue(running):
+                self._record(running.pop(future), None, f"took longer than {timeout_s:g} s")
+            if watch.stuck(running):
+                # What waits in vain was not evaluated: it stays pending.
+                self.message = f"stopped: evaluations longer than {timeout_s:g} s hold all workers"
+                return
 
     def _collect(self, suggestion: Suggestion, future: concurrent.futures.Future[Any]) -> None:
-        error = future.exception()
+        try:
+            error = future.exception()
+        except concurrent.futures.CancelledError as cancelled:
+            error = cancelled
         if error is None:
             self._record(suggestion, future.result())
         elif isinstance(error, Exception):
@@ -279,28 +288,61 @@ def _start(
 
 def _split(outcome: Any, optimizer: Optimizer) -> tuple[Outputs | None, Outputs | None]:
     """Objectives and constraints of what the function returned."""
-    if optimizer.statement.n_constraints == 0:
+    statement = optimizer.statement
+    if outcome is None and not statement.exact.modelled:
+        return None, None
+    if outcome is None:
+        raise ValueError(f"fun must return {statement.n_objectives} objectives, got None")
+    if statement.n_constraints == 0:
         pair = isinstance(outcome, tuple) and len(outcome) == 2 and np.ndim(outcome[0]) == 1
         objectives, constraints = outcome if pair else (outcome, None)
     else:
         if not isinstance(outcome, tuple) or len(outcome) != 2:
             raise ValueError(
                 f"fun must return (objectives, constraints) for a problem with "
-                f"{optimizer.statement.n_constraints} constraints, got {outcome!r}"
+                f"{statement.n_constraints} constraints, got {outcome!r}"
             )
         objectives, constraints = outcome
-    if objectives is not None and np.ndim(objectives) == 0:
+    if np.isscalar(objectives) or getattr(objectives, "ndim", None) == 0:
         objectives = [objectives]
     return objectives, constraints
 
 
-def _overdue(
-    running: Mapping[concurrent.futures.Future[Any], tuple[Suggestion, float]],
-    timeout_s: float | None,
-) -> Iterator[concurrent.futures.Future[Any]]:
-    if timeout_s is not None:
+class _Watch:
+    """Finds evaluations that take too long.
+
+    What waits in the queue of a pool has not begun. Where no evaluation is ever reported to be
+    running, as by Dask, they are taken to begin at once.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._since: dict[concurrent.futures.Future[Any], float] = {}
+        self._reports = False
+        self._lively = time.monotonic()
+        self._abandoned: list[concurrent.futures.Future[Any]] = []
+
+    def overdue(
+        self, running: Collection[concurrent.futures.Future[Any]]
+    ) -> list[concurrent.futures.Future[Any]]:
+        """Gives up those that began more than the limit ago, and returns them."""
         now = time.monotonic()
-        yield from (f for f, (_, since) in running.items() if now - since > timeout_s)
+        self._reports = self._reports or any(f.running() for f in running)
+        waiting = {f for f in running if self._reports and not f.running()}
+        if len(waiting) < len(running):
+            self._lively = now
+        before = {f: now if f in waiting else self._since.get(f, now) for f in running}
+        late = [f for f in running if now - before[f] > self._timeout_s and not f.done()]
+        self._since = before
+        self._abandoned += [f for f in late if not f.cancel()]
+        return late
+
+    def stuck(self, running: Collection[concurrent.futures.Future[Any]]) -> bool:
+        """Whether nothing has begun for as long as one may take, and why is known."""
+        held = any(not f.done() for f in self._abandoned)
+        if not held or not running or time.monotonic() - self._lively <= self._timeout_s:
+            return False
+        return all(f.cancel() for f in running)
 
 
 def _describe(error: BaseException) -> str:

@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from samo_cobra import criterion
-from samo_cobra.space import Linear, Restrictions, Space
+from samo_cobra.space import Restrictions, Space
+from samo_cobra.space.restrictions import function_name
 
 Function: TypeAlias = Callable[[dict[str, Any]], float]
 
@@ -21,6 +22,8 @@ Function: TypeAlias = Callable[[dict[str, Any]], float]
 _STEP = 1e-5
 # Told values may have been through a text file.
 _AGREEMENT = 1e-6
+# Infinite violations would leave the search without a direction.
+_LARGEST_VIOLATION = 1e6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,9 +69,10 @@ class ExactOutputs:
         for i, function in self.functions.items():
             value, told = _call(function, x), filled[i]
             if told is not None and abs(told - value) > _AGREEMENT * (abs(value) + abs(told)):
+                name = function_name(function)
                 raise ValueError(
-                    f"output {i} was given as the inexpensive function {_name(function)!r}, which "
-                    f"returns {value} here, but {told} was told; leave it None or mend the function"
+                    f"output {i} was given as the inexpensive function {name!r}, which returns "
+                    f"{value} here, but {told} was told; leave it None or mend the function"
                 )
             filled[i] = value
         return tuple(filled)
@@ -85,8 +89,9 @@ class ExactOutputs:
         if len(self.restrictions) == 0:
             return np.zeros((len(z), 0))
         points = self.space.from_unit_rows(0.5 * (z + 1.0))
-        rows = [[_violation(item, x) for item in self.restrictions.items] for x in points]
-        return np.array(rows).reshape(len(z), len(self.restrictions))
+        # A truth value has no slope; the candidates that it rejects are filtered out.
+        violations = self.restrictions.violations(points)
+        return np.clip(violations, -_LARGEST_VIOLATION, _LARGEST_VIOLATION)
 
     def allowed(self, z: Float[np.ndarray, "rows dims"]) -> Bool[np.ndarray, " rows"]:
         """Where every restriction holds."""
@@ -115,23 +120,12 @@ class ExactOutputs:
         return criterion.Exact(jnp.asarray(values), jnp.asarray(jacobian))
 
 
-def _violation(item: Any, x: dict[str, Any]) -> float:
-    if isinstance(item, Linear):
-        return item.excess(x)
-    value = item(dict(x))
-    # A truth value has no slope; the candidates that it rejects are filtered out.
-    return 0.0 if value is True else 1.0 if value is False else float(value)
-
-
-def _name(function: Function) -> str:
-    return getattr(function, "__name__", repr(function))
-
-
 def _call(function: Function, x: dict[str, Any]) -> float:
-    value = function(dict(x))
-    if not isinstance(value, int | float | np.number) or not np.isfinite(value):
+    value: Any = function(dict(x))
+    plain = value.item() if getattr(value, "ndim", None) == 0 else value
+    if not isinstance(plain, int | float) or not np.isfinite(plain):
         raise ValueError(
-            f"inexpensive function {_name(function)!r} must return a finite number, "
+            f"inexpensive function {function_name(function)!r} must return a finite number, "
             f"got {value!r} at {x!r}"
         )
-    return float(value)
+    return float(plain)

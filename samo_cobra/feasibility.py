@@ -2,7 +2,7 @@
 
 A regression of the labels (failed 1, succeeded 0) with a Gaussian kernel towards success far from
 all data; its width is the one of the smallest leave-one-out error. Suggestions keep to the region
-where the prediction is below 0.3.
+where it is below 0.3: at one half every other suggestion along a border would fail.
 """
 
 from typing import NamedTuple
@@ -62,7 +62,7 @@ def fit(
 def excess_risk(
     model: Model, z: Float[Array, "candidates dims"]
 ) -> tuple[Float[Array, " candidates"], Float[Array, "candidates dims"]]:
-    """Predicted label minus the border, positive where failure is expected, and its gradient."""
+    """Predicted label minus the bound, positive where failure is to be feared, and its gradient."""
     difference = z[:, None, :] - model.points[None]
     pull = jnp.exp(-jnp.sum(difference**2, axis=2) / model.width**2) * model.weights[None]
     slope = -2.0 / model.width**2 * jnp.einsum("sp,spd->sd", pull, difference)

@@ -19,6 +19,8 @@ _FAILURE_RADIUS = 0.25
 # At most this share of the way from a failed point to the nearest success is avoided, so that
 # the border between them is closed in on slowly, from the side of success.
 _FAILURE_SHARE = 0.75
+# Outputs beyond this are all equally absurd.
+_LARGEST = 1e100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +98,13 @@ class History:
         """Places of all trials."""
         # A failed trial with some outputs is listed twice, which is in nobody's way.
         return np.concatenate([self.z, self.partial_z, self.failed])
+
+    def bounded(self) -> "History":
+        """The same trials with outputs whose squares do not overflow, as the models need them."""
+        return dataclasses.replace(
+            self.replaced(np.clip(self.values, -_LARGEST, _LARGEST)),
+            partial=np.clip(self.partial, -_LARGEST, _LARGEST),
+        )
 
     def replaced(self, values: Float[np.ndarray, "points outputs"]) -> "History":
         """The same places with other outputs, for instance the means of a noisy model."""

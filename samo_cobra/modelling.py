@@ -4,7 +4,7 @@ import dataclasses
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from samo_cobra import choice, smoothing, surrogates
 from samo_cobra.exact import ExactOutputs
@@ -91,24 +91,33 @@ class Modeller:
         history: History,
         pending: Float[np.ndarray, "pending dims"],
     ) -> Modelled:
-        size = capacity(len(history))
-        values = pad_rows(history.values[:, self._columns], size)
-        fitted, errors = smoothing.fit(
-            jnp.asarray(pad_rows(history.z, size)),
-            jnp.asarray(values),
-            jnp.arange(size) < len(history),
-            n_objectives=self._n_objectives,
-        )
+        fitted, errors = self._smoothing(history)
         scores = choice.root_mean_square(np.asarray(errors)[: len(history)])
         chosen = np.argmin(scores, axis=0)
         model = surrogates.select(fitted, jnp.asarray(chosen))
+        if len(history.partial):
+            # What was measured of partial trials counts, what was not follows the others.
+            whole = self._believing(history, model, pending[:0])
+            model = surrogates.select(self._smoothing(whole)[0], jnp.asarray(chosen))
         means = history.values.copy()
-        predicted = surrogates.predict(model, jnp.asarray(pad_rows(history.z, size)))[0]
+        padded = pad_rows(history.z, capacity(len(history)))
+        predicted = surrogates.predict(model, jnp.asarray(padded))[0]
         means[:, self._columns] = np.asarray(predicted)[: len(history)]
         smooth = history.replaced(means)
         extended = self._believing(smooth, model, pending)
         errors = scores[chosen, np.arange(len(chosen))]
         return Modelled(model, extended, chosen, errors, np.zeros(history.constraints.shape[1]))
+
+    def _smoothing(
+        self, history: History
+    ) -> tuple[surrogates.Surrogates, Float[Array, "points models modelled"]]:
+        size = capacity(len(history))
+        return smoothing.fit(
+            jnp.asarray(pad_rows(history.z, size)),
+            jnp.asarray(pad_rows(history.values[:, self._columns], size)),
+            jnp.arange(size) < len(history),
+            n_objectives=self._n_objectives,
+        )
 
     def _scores(
         self,

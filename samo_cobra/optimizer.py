@@ -87,7 +87,7 @@ class Optimizer:
             inexpensive_constraints,
             initial_points,
         )
-        self.seed = seed
+        self.seed = int(seed)
         self.settings = Settings() if settings is None else settings
         self._exact = self.statement.exact
         self._proposer = Proposer(self.statement, self.settings, seed)
@@ -139,7 +139,8 @@ class Optimizer:
         """
         number, x = self._resolve(point)
         unit = self.space.to_unit(x)
-        self._check_given(objectives, constraints)
+        if not failed:
+            self._check_given(objectives, constraints)
         f, f_broken = read_outputs("objectives", objectives, self.statement.n_objectives)
         g, g_broken = read_outputs("constraints", constraints, self.statement.n_constraints)
         nothing = all(v is None for v in f + g) and len(self._exact.functions) < len(f + g)
@@ -227,6 +228,7 @@ class Optimizer:
         reference = self.statement.reference(history)
         if len(history) < 2 or reference is None:
             raise ValueError(f"a smoothed front needs two complete trials, got {len(history)}")
+        history = history.bounded()
         settings = dataclasses.replace(self.settings, noise=True, infill="phv")
         statement = self.statement
         modeller = Modeller(self._exact, statement.n_objectives, statement.initial_points, settings)
@@ -281,7 +283,7 @@ class Optimizer:
         """
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
-        history = self._history()
+        history = self._history().bounded()
         before = [self._place(x) for x in self._pending.values()]
         batch: dict[int, Proposal] = {}
         for number in range(self._next_id, self._next_id + n):
@@ -333,7 +335,8 @@ class Optimizer:
         if number < 0:
             raise ValueError(f"number must not be negative, got {number}")
         under_way = self._places([self._place(x) for x in pending])
-        proposal = self._proposer.propose(self._history(), len(self._trials), number, under_way)
+        history = self._history().bounded()
+        proposal = self._proposer.propose(history, len(self._trials), number, under_way)
         return self._values(proposal)
 
     # State

@@ -19,6 +19,8 @@ from samo_cobra.statement import Statement
 
 # Points of the sequence looked at for one that is not taken.
 _LOOK_AHEAD = 64
+# Allowed points that every search starts from in a space with restrictions.
+_N_ALLOWED = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Proposer:
             self._exact, statement.n_objectives, statement.initial_points, settings
         )
         self._sobol: Float[np.ndarray, "candidates dims"] | None = None
+        self._allowed: Float[np.ndarray, "allowed dims"] | None = None
 
     def propose(
         self,
@@ -168,11 +171,13 @@ class Proposer:
         if self._sobol is None:
             self._sobol = design.low_discrepancy(infill.N_CANDIDATES, space.dims, self._seed)
         sobol = self._sobol
+        starts = self._allowed_starts(history.taken, rng)
+        starts = starts if first is None else np.concatenate([first, starts])
 
         def best(corner: Float[np.ndarray, " objectives"]) -> infill.Found:
             posed = infill.problem(modelled, self._exact, corner)
             elite, taken = history.elite(), history.taken
-            return infill.Search(posed, self._exact, space, elite, taken, sobol).best(rng, first)
+            return infill.Search(posed, self._exact, space, elite, taken, sobol).best(rng, starts)
 
         found = best(reference)
         inside = history.feasible & np.all(history.objectives < reference, axis=1)
@@ -180,6 +185,24 @@ class Proposer:
             # The reference point looks out of reach: work on the best front there is.
             found = best(infill.reachable_reference(history, reference))
         return found
+
+    def _allowed_starts(
+        self, taken: Float[np.ndarray, "points dims"], rng: np.random.Generator
+    ) -> Float[np.ndarray, "rows dims"]:
+        """Points that keep the restrictions, free ones if any is left: candidates may miss them."""
+        space, restrictions = self._statement.space, self._statement.restrictions
+        if len(restrictions) == 0:
+            return np.zeros((0, space.dims))
+        if self._allowed is None:
+            small = space.size <= infill.LARGEST_GRID
+            allowed = space.grid() if small else np.zeros((0, space.dims))
+            allowed = allowed[restrictions.allowed(allowed)]
+            if len(allowed) == 0:
+                allowed = sample_allowed(restrictions, _N_ALLOWED, self._seed)
+            self._allowed = 2.0 * allowed - 1.0
+        free = infill.fresh(self._allowed, taken)
+        left = self._allowed[free] if free.any() else self._allowed
+        return left[rng.permutation(len(left))[:_N_ALLOWED]]
 
     def _choices(self, modelled: Modelled) -> dict[str, Any]:
         """Kernel, transform and error of every output, as the record lists them."""

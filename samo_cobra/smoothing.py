@@ -91,6 +91,8 @@ def fit(
 
     solution, residual = jax.lax.map(one_kernel, surrogates.kernel_matrices(points, mask))
     solution = jnp.nan_to_num(solution, nan=0.0, posinf=0.0, neginf=0.0)
-    shape = (len(surrogates.KERNELS), -1, values.shape[1], 2)
-    fitted = surrogates.Surrogates(points, mask, solution.reshape(shape), affine)
-    return fitted, surrogates.errors_of_residuals(fitted, residual.reshape(shape), values)
+    shape = (values.shape[1], 2)
+    weights = solution.reshape(*solution.shape[:2], *shape)
+    fitted = surrogates.Surrogates(points, mask, weights, affine)
+    residual = residual.reshape(*residual.shape[:2], *shape)
+    return fitted, surrogates.errors_of_residuals(fitted, residual, values)

@@ -21,6 +21,23 @@ if TYPE_CHECKING:
     from samo_cobra.optimizer import Optimizer
 
 _FORMAT = 2
+_FIELDS = (
+    "space",
+    "n_objectives",
+    "n_constraints",
+    "directions",
+    "reference_point",
+    "known_constraints",
+    "inexpensive_objectives",
+    "inexpensive_constraints",
+    "seed",
+    "initial_points",
+    "settings",
+    "trials",
+    "pending",
+    "next_id",
+    "records",
+)
 
 
 def to_json(optimizer: Optimizer) -> dict[str, Any]:
@@ -57,6 +74,9 @@ def from_json(
     """Rebuilds an optimiser from data and the functions that data cannot hold."""
     if data.get("format") != _FORMAT:
         raise ValueError(f"expected format {_FORMAT}, got {data.get('format')!r}")
+    missing = [name for name in _FIELDS if name not in data]
+    if missing:
+        raise ValueError(f"not a saved optimiser: {', '.join(missing)} missing")
     _check_functions(data, "inexpensive_objectives", inexpensive_objectives)
     _check_functions(data, "inexpensive_constraints", inexpensive_constraints)
     space = Space.from_json(data["space"])
@@ -130,7 +150,7 @@ def load(path: Path) -> dict[str, Any]:
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a saved optimiser: {error}") from error
     if not isinstance(data, dict):
         raise ValueError(f"{path} is not a saved optimiser: expected a JSON object")

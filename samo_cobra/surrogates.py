@@ -173,7 +173,7 @@ def fit(
     solution = jnp.linalg.solve(system, right) if inverse is None else inverse @ right
     # A kernel whose system broke down must lose the choice, not poison the arithmetic.
     solution = jnp.nan_to_num(solution, nan=0.0, posinf=0.0, neginf=0.0)
-    weights = solution.reshape(len(KERNELS), -1, values.shape[1], 2)
+    weights = solution.reshape(*solution.shape[:2], values.shape[1], 2)
     return Surrogates(points, mask, weights, affine, inverse)
 
 

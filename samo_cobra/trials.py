@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -68,6 +68,8 @@ def read_outputs(
     """
     if values is None:
         return (None,) * expected, False
+    if isinstance(values, str | Mapping) or np.ndim(np.asarray(values, dtype=object)) == 0:
+        raise ValueError(f"expected {expected} {name} in a sequence, got {values!r}")
     if len(values) != expected:
         raise ValueError(f"expected {expected} {name}, got {len(values)}")
     try:

@@ -180,8 +180,19 @@ class Restrictions:
             ValueError: if ``x`` is outside the space or a function returns NaN or no number.
         """
         self.space.to_unit(x)
-        point = dict(x)
-        return [i.excess(point) if isinstance(i, Linear) else _call(i, point) for i in self.items]
+        return self.violations([x])[0].tolist()
+
+    def violations(self, points: Sequence[Mapping[str, Any]]) -> Float[np.ndarray, "points items"]:
+        """Violations, as :meth:`violation` returns them, at points known to be in the space.
+
+        Raises:
+            ValueError: if a function returns NaN or no number.
+        """
+        rows = [
+            [i.excess(x) if isinstance(i, Linear) else _call(i, dict(x)) for i in self.items]
+            for x in points
+        ]
+        return np.array(rows, dtype=float).reshape(len(points), len(self.items))
 
     def allowed(self, u: Float[np.ndarray, "rows dims"]) -> Bool[np.ndarray, " rows"]:
         """Marks points at which every restriction holds.

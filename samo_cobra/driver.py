@@ -353,5 +353,7 @@ def _bar(stop: Stop, optimizer: Optimizer) -> Any:
     try:
         from tqdm.auto import tqdm
     except ImportError as error:
-        raise ValueError("progress=True needs tqdm: pip install tqdm") from error
+        raise ValueError(
+            "progress=True needs tqdm: pip install tqdm, or the extra samo-cobra[progress]"
+        ) from error
     return tqdm(total=stop.trials, initial=len(optimizer.trials), unit="trial")

@@ -17,7 +17,6 @@ from samo_cobra.settings import Settings
 # units of the range of the constraint.
 _RECENT = 10
 _LOOK_BACK = 10
-_TINY = 1e-12
 _FADING = 0.5
 _LARGEST_MARGIN = 0.05
 # The factor on them grows with violations and falls back to one.
@@ -125,18 +124,9 @@ class Modeller:
         fitted: surrogates.Surrogates,
         improved: Bool[np.ndarray, " points"],
     ) -> Float[np.ndarray, "models modelled"]:
-        choices = {
-            "prediction": (self._by_prediction,),
-            "leave-one-out": (self._by_leaving_out,),
-            "both": (self._by_prediction, self._by_leaving_out),
-        }[self._settings.model_choice]
-        scores = [score(history, fitted, improved) for score in choices]
-        if len(scores) == 1:
-            return scores[0]
-        # Relative to the best of each kind, since the two are of different size.
-        best = [np.maximum(s.min(axis=0), _TINY * (1.0 + s.max(axis=0))) for s in scores]
-        relative = [(s + b) / b for s, b in zip(scores, best, strict=True)]
-        return best[0] * np.sqrt(np.prod(relative, axis=0))
+        if self._settings.model_choice == "leave-one-out":
+            return self._by_leaving_out(history, fitted, improved)
+        return self._by_prediction(history, improved)
 
     def _by_leaving_out(
         self,
@@ -154,7 +144,6 @@ class Modeller:
     def _by_prediction(
         self,
         history: History,
-        fitted: surrogates.Surrogates,  # noqa: ARG002
         improved: Bool[np.ndarray, " points"],
     ) -> Float[np.ndarray, "models modelled"]:
         """Scores by the errors that the models made when each point was new."""

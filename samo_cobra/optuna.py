@@ -15,7 +15,12 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import optuna
+try:
+    import optuna
+except ImportError as error:
+    raise ImportError(
+        "the sampler needs optuna: pip install optuna, or the extra samo-cobra[optuna]"
+    ) from error
 from optuna.distributions import BaseDistribution
 from optuna.search_space import IntersectionSearchSpace
 from optuna.study import Study, StudyDirection

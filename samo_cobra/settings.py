@@ -28,7 +28,7 @@ class Settings:
     """
 
     infill: Literal["phv", "sms"] = "phv"
-    model_choice: Literal["prediction", "leave-one-out", "both"] = "prediction"
+    model_choice: Literal["prediction", "leave-one-out"] = "prediction"
     batch: Literal["sequential", "joint"] = "sequential"
     noise: bool = False
     latest: int = 2
@@ -50,7 +50,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name, known in (
             ("infill", ("phv", "sms")),
-            ("model_choice", ("prediction", "leave-one-out", "both")),
+            ("model_choice", ("prediction", "leave-one-out")),
             ("batch", ("sequential", "joint")),
             ("preset", ("recommended", "published")),
         ):
@@ -64,4 +64,4 @@ class Settings:
     @property
     def needs_inverse(self) -> bool:
         """Whether the fits have to keep inverse matrices."""
-        return self.infill == "sms" or self.model_choice != "prediction"
+        return self.infill == "sms" or self.model_choice == "leave-one-out"

@@ -23,6 +23,8 @@ _MOST_BATCHES = 4
 _FIRST_STEPS = 6
 # Further evaluations of those that go on.
 STEPS = 12
+# Rounds of varying the best candidates where there are discrete axes.
+_VARIATIONS = 3
 # Largest discrete space that is enumerated instead of sampled.
 LARGEST_GRID = 2**14
 # Normalised constraint violation that counts as none; the margins are wider.
@@ -177,7 +179,7 @@ def candidates(
     rng: np.random.Generator,
 ) -> Float[np.ndarray, "candidates dims"]:
     """Draws the candidates: half spread over the cube, half made from the front, all snapped."""
-    if space.size <= LARGEST_GRID:
+    if space.size - len(taken) <= N_CANDIDATES:
         return np.resize(unevaluated(space, taken, rng), (N_CANDIDATES, space.dims))
     # Shifting a fixed low-discrepancy set is as even as a new one and much cheaper.
     uniform = 2.0 * ((sobol + rng.uniform(size=space.dims)) % 1.0) - 1.0
@@ -253,8 +255,10 @@ class Search:
     def _improved(
         self, pool: Float[np.ndarray, "candidates dims"], n: int, rng: np.random.Generator
     ) -> tuple[_Ranked, int]:
-        rated = criterion.score(self.posed, jnp.asarray(pool), self.exact.at(pool))
-        ranked = _Ranked.of(pool, rated).without(~self.exact.allowed(pool))
+        ranked = self._rated(pool)
+        if self.space.discrete_axes.any() and self.space.size > N_CANDIDATES:
+            ranked = self._varied(ranked, rng)
+        pool = ranked.z
         movable = self.space.active_axes(0.5 * (pool + 1.0)) & ~self.space.discrete_axes[None]
         if not movable.any():
             return ranked, 0
@@ -273,6 +277,18 @@ class Search:
             unit = ranked.gain_unit()
         refined, steps = self._refine(z, free, unit, n)
         return refined.joined(ranked), used + steps
+
+    def _rated(self, pool: Float[np.ndarray, "candidates dims"]) -> _Ranked:
+        score = criterion.score(self.posed, jnp.asarray(pool), self.exact.at(pool))
+        return _Ranked.of(pool, score).without(~self.exact.allowed(pool))
+
+    def _varied(self, ranked: _Ranked, rng: np.random.Generator) -> _Ranked:
+        """Adds variations of the best candidates: the search along the discrete axes."""
+        for _ in range(_VARIATIONS):
+            best = ranked.z[ranked.distinct(N_STARTS, 0.0)]
+            drawn = rng.uniform(-1.0, 1.0, size=(N_CANDIDATES, self.space.dims))
+            ranked = self._rated(_snap(_crossed(best, drawn, rng), self.space)).joined(ranked)
+        return ranked
 
     def _refine(
         self,

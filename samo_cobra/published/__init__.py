@@ -18,7 +18,7 @@ What is not as published:
   and geometry are corrected, values beyond 1e30 are cut off, and the point returned is the best
   of all visited ones and not the last. End points differ in the last digits or lie in another
   valley, so runs drift apart after a few infills; and a call costs about a millisecond instead of
-  some tens of microseconds. Install ``scipy<1.16`` for the published behaviour and speed.
+  a tenth of one. Install ``scipy<1.16`` for the published behaviour and speed.
 - The gain in hypervolume is summed over boxes instead of being a difference of two hypervolumes,
   each kernel is decomposed once for all outputs, and distances between evaluated points are taken
   from differences. All agree to rounding.

@@ -262,7 +262,7 @@ class Search:
         movable = self.space.active_axes(0.5 * (pool + 1.0)) & ~self.space.discrete_axes[None]
         if not movable.any():
             return ranked, 0
-        batches = min(_MOST_BATCHES, max(1, int(movable.any(axis=0).sum()) // 2))
+        batches = min(_MOST_BATCHES, int(movable.any(axis=0).sum()))
         starts = _starts(ranked, batches * N_STARTS, rng)
         unit, used = ranked.gain_unit(), 0
         z, free = pool[starts], movable[starts]

@@ -17,10 +17,10 @@ from samo_cobra.settings import Settings
 # units of the range of the constraint.
 _RECENT = 10
 _LOOK_BACK = 10
-_FADING = 0.5
+_FADING = 0.4
 _LARGEST_MARGIN = 0.05
 # The factor on them grows with violations and falls back to one.
-_GROWTH, _DECLINE, _MOST_CAUTION = 2.0, 0.9, 5.0
+_GROWTH, _DECLINE, _MOST_CAUTION = 1.5, 0.8, 5.0
 
 
 @dataclasses.dataclass(frozen=True)

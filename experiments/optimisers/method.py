@@ -6,8 +6,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import numpy as np
+
 from experiments.optimisers.tasks import Outcome, Task
 from samo_cobra import design
+from samo_cobra.space import Parameter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +44,11 @@ class Method(Protocol):
     def tell(self, x: dict[str, Any], outcome: Outcome) -> None:
         """Takes the outcome of the point that was asked for last."""
         ...
+
+
+def value_at(parameter: Parameter, position: float) -> Any:
+    """The value of a parameter at a position on its axis, moved into [0, 1]."""
+    return parameter.values(np.array([[min(max(position, 0.0), 1.0)]]))[0].item()
 
 
 def design_size(parameters: int) -> int:

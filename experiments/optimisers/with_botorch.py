@@ -31,7 +31,7 @@ from botorch.optim.optimize_mixed import optimize_acqf_mixed_alternating
 from botorch.sampling.normal import SobolQMCNormalSampler
 from gpytorch.mlls import ExactMarginalLogLikelihood
 
-from experiments.optimisers.method import Start
+from experiments.optimisers.method import Start, value_at
 from experiments.optimisers.tasks import Outcome, Task
 from samo_cobra import Categorical, Integer
 
@@ -186,4 +186,4 @@ def _position(parameter: Any, value: Any) -> float:
 def _value(parameter: Any, position: float) -> Any:
     if isinstance(parameter, Categorical):
         return parameter.choices[round(position)]
-    return parameter.from_unit(np.array([min(max(position, 0.0), 1.0)]))
+    return value_at(parameter, position)

@@ -14,7 +14,7 @@ from pymoo.core.termination import NoTermination
 from pymoo.core.variable import Choice, Integer, Real
 from pymoo.problems.static import StaticProblem
 
-from experiments.optimisers.method import Start
+from experiments.optimisers.method import Start, value_at
 from experiments.optimisers.tasks import Outcome, Task
 from samo_cobra import Categorical as OurCategorical
 from samo_cobra import Integer as OurInteger
@@ -76,7 +76,7 @@ class NSGA2:
             elif isinstance(p, OurInteger) and not p.log:
                 decoded[p.name] = int(value)
             else:
-                decoded[p.name] = p.from_unit(np.array([min(max(float(value), 0.0), 1.0)]))
+                decoded[p.name] = value_at(p, float(value))
         return decoded
 
     def ask(self) -> dict[str, Any]:

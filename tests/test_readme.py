@@ -18,9 +18,7 @@ def examples(page: Path) -> list[str]:
 BLOCKS = [*examples(README), *examples(LARGE_SYSTEMS)]
 
 
-@pytest.mark.parametrize(
-    "code", BLOCKS, ids=["allegro_jax", "ase", "samo_cobra", "optuna", "large systems"]
-)
+@pytest.mark.parametrize("code", BLOCKS, ids=["allegro_jax", "ase", "samo_cobra", "large systems"])
 def test_example_runs(
     code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

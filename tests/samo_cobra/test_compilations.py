@@ -1,6 +1,7 @@
 import pytest
 
 from samo_cobra import Optimizer, criterion, surrogates
+from samo_cobra.padding import _CAPACITIES, capacity
 from tests.samo_cobra.bowls import CORNER, PLANE, constrained, optimise
 
 JITTED = {
@@ -33,13 +34,15 @@ def test_every_function_is_compiled_once_per_capacity(fresh):
     optimise(optimizer, constrained, 6)
     assert set(more_than(start).values()) == {1}
     first = compiled()
-    optimise(optimizer, constrained, 26)
+    optimise(optimizer, constrained, _CAPACITIES[0] - 6)
     assert set(more_than(first).values()) == {0}
-    # The models of 33 points need arrays of the next size, and those of 65 again.
-    optimise(optimizer, constrained, 6)
+    # With more points the models need arrays of the next size, and predict from them one later.
+    optimise(optimizer, constrained, 3)
     second = more_than(start)
     assert max(second.values()) == 2
-    optimise(optimizer, constrained, 26)
+    optimise(optimizer, constrained, 10)
     assert more_than(start) == second
-    optimise(optimizer, constrained, 6)
-    assert max(more_than(start).values()) <= 3
+
+
+def test_a_run_of_400_evaluations_needs_five_sizes():
+    assert len({capacity(n) for n in range(1, 401)}) == 5

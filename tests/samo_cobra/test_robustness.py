@@ -49,7 +49,7 @@ def test_many_objectives_are_balanced(k):
 
     optimizer = optimise(Optimizer(PLANE, k), distances, 12)
     assert optimizer.front().objectives.shape[1] == k
-    assert len(optimizer.front().points) >= 8
+    assert len(optimizer.front().points) >= 6
     assert all(record.gain > 0.0 for record in optimizer.records)
 
 

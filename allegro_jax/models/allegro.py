@@ -5,7 +5,6 @@ environment of the centre i, Γ_i = Σ_j w_ij Y(r_ij) / √A, and feeds the inva
 back to the scalars. The energy of an atom is the sum over its edges of a readout of all scalars.
 """
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -54,26 +53,19 @@ class Allegro(EdgeEnergyModel):
         harmonics = spherical_harmonics(edges.directions, config.l_max).astype(dtype)
         tensors = self._initial_tensors(embedded, harmonics)
         first = MLP((num_scalars + self._num_weights,), dtype=dtype, name="environment_embed")
-        block, weights = self._split(first(embedded))
+        sizes: tuple[int, ...] = (num_scalars, self._num_weights)
+        block, *weights = first.in_parts(embedded, sizes)
         scalars = [block]
         for layer in range(config.num_layers):
             environment = edge_environments(
-                weights, harmonics, edges.centers, config.l_max, config.num_tensor_features
+                weights[0], harmonics, edges.centers, config.l_max, config.num_tensor_features
             )
             tensors = self._couple(layer, tensors, environment)
-            last = layer == config.num_layers - 1
-            latent = self._mlp(num_scalars + (0 if last else self._num_weights), f"latent_{layer}")
-            output = latent([*scalars, tensors[0]])
-            block, weights = self._split(output)
+            sizes = (num_scalars,) if layer == config.num_layers - 1 else sizes  # no more weights
+            latent = self._mlp(sum(sizes), f"latent_{layer}")
+            block, *weights = latent.in_parts([*scalars, tensors[0]], sizes)
             scalars.append(block)
         return scalars
-
-    def _split(self, output: Float[Array, "edges outputs"]) -> tuple[Array, Array]:
-        """Scalars and environment weights (none after the last layer)."""
-        scalars = self.config.num_scalar_features
-        # The transpose of split is one concatenation, that of slices pads and adds.
-        first, rest = jax.lax.split(output, (scalars, output.shape[1] - scalars), axis=1)
-        return first, rest
 
     def _two_body(self, edges: Edges) -> Float[Array, "edges features"]:
         config = self.config

@@ -44,8 +44,14 @@ class Centers(NamedTuple):
 def sum_to_centers(
     values: Float[Array, "edges *shape"], receivers: Int[Array, "edges"], num_atoms: int
 ) -> Float[Array, "atoms *shape"]:
-    """Σ_j of the values of the edges ij, for every centre i; `receivers` must ascend."""
-    return jax.ops.segment_sum(values, receivers, num_atoms, indices_are_sorted=True)
+    """Σ_j of the values of the edges ij, for every centre i.
+
+    `receivers` must ascend and be rows of the result: nothing checks them, since XLA would do so
+    again for every number of an edge.
+    """
+    return jax.ops.segment_sum(
+        values, receivers, num_atoms, indices_are_sorted=True, mode="promise_in_bounds"
+    )
 
 
 def weight_harmonics(
@@ -89,7 +95,8 @@ def edge_environments(
         weighted = weight_harmonics(weights, harmonics, l_max, channels)
         columns = jnp.concatenate(weighted, axis=1)
         sums = sum_to_centers(columns, centers.receivers, centers.normalization.shape[0])
-        spread = (sums * centers.normalization[:, None])[centers.receivers]
+        sums = sums * centers.normalization[:, None]
+        spread = sums.at[centers.receivers].get(mode="promise_in_bounds", indices_are_sorted=True)
     else:
         sums = _one_hot_sums(weights, harmonics, centers.one_hot, l_max, channels)
         sums = sums * centers.normalization[:, None]

@@ -1,5 +1,7 @@
 """Bias-free linear layers and perceptrons of Allegro."""
 
+import functools
+import operator
 from collections.abc import Callable, Sequence
 
 import flax.linen as nn
@@ -46,6 +48,21 @@ SECOND_MOMENT_GAINS: dict[Nonlinearity, float] = {
 the definition of the 2023 architecture (the integral gives 1.6765); the others are integrals."""
 
 
+_NARROW = 32
+"""Rows up to so many numbers are better taken as one long row; wider ones lose a percent by it."""
+
+
+def _elementwise(function: Callable[[Array], Array], x: Float[Array, "edges features"]) -> Array:
+    """Applies a function to every number.
+
+    Of a loop over narrow rows XLA's CPU compiler unrolls the row, and then vectorises over the
+    rows, one load and one store per number: half the speed of a loop over a single row.
+    """
+    if x.shape[-1] > _NARROW:
+        return function(x)
+    return function(x.reshape(-1)).reshape(x.shape)
+
+
 class MLP(nn.Module):
     """Perceptron without biases: y = (α_n W_n)ᵀ φ(... φ((α_0 W_0)ᵀ x)).
 
@@ -68,7 +85,6 @@ class MLP(nn.Module):
     normalization: Normalization = "fan_in"
     dtype: jnp.dtype = jnp.float32
 
-    @nn.compact
     def __call__(
         self, x: Float[Array, "edges inputs"] | Sequence[Float[Array, "edges ?inputs"]]
     ) -> Float[Array, "edges outputs"]:
@@ -77,20 +93,43 @@ class MLP(nn.Module):
         Args:
             x: the inputs; several arrays count as one after another, without being copied.
         """
+        return self.in_parts(x, self.features[-1:])[0]
+
+    @nn.compact
+    def in_parts(
+        self,
+        x: Float[Array, "edges inputs"] | Sequence[Float[Array, "edges ?inputs"]],
+        sizes: Sequence[int],
+    ) -> list[Float[Array, "edges ?outputs"]]:
+        """Applies all layers and returns the outputs in several arrays.
+
+        They come from products of their own, so that neither they nor their cotangents are copied
+        out of one array or into one.
+
+        Args:
+            x: the inputs, as in a call.
+            sizes: widths of the parts of the output; they add up to the last of `features`.
+        """
         act = activation(self.nonlinearity)
-        parts = x if isinstance(x, Sequence) else [x]
-        last = len(self.features) - 1
-        for index, width in enumerate(self.features):
-            sizes = [part.shape[-1] for part in parts]
-            shape = (sum(sizes), width)
-            weight = self.param(f"weight_{index}", uniform_unit_variance, shape, self.dtype)
-            weights = jax.lax.split(weight * self._alpha(index, *shape), sizes, axis=0)
-            y = sum(
-                (part @ w for part, w in zip(parts[1:], weights[1:], strict=True)),
-                start=parts[0] @ weights[0],
+        parts = list(x) if isinstance(x, Sequence) else [x]
+        for index in range(len(self.features) - 1):
+            (y,) = self._layer(index, parts, self.features[index : index + 1])
+            parts = [_elementwise(act, y)]
+        return self._layer(len(self.features) - 1, parts, sizes)
+
+    def _layer(self, index: int, parts: Sequence[Array], sizes: Sequence[int]) -> list[Array]:
+        """One product of every part of the inputs with every part of the outputs."""
+        inputs = [part.shape[-1] for part in parts]
+        shape = (sum(inputs), self.features[index])
+        weight = self.param(f"weight_{index}", uniform_unit_variance, shape, self.dtype)
+        rows = jax.lax.split(weight * self._alpha(index, *shape), inputs, axis=0)
+        blocks = [jax.lax.split(row, sizes, axis=1) for row in rows]
+        return [
+            functools.reduce(
+                operator.add, (part @ block[k] for part, block in zip(parts, blocks, strict=True))
             )
-            parts = [act(y) if index < last else y]
-        return parts[0]
+            for k in range(len(sizes))
+        ]
 
     def _alpha(self, index: int, fan_in: int, fan_out: int) -> float:
         backward = self.normalization == "fan_out"

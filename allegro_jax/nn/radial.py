@@ -1,6 +1,8 @@
 """Envelope and radial bases of an edge; x = r / cutoff throughout."""
 
 import functools
+import math
+from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
@@ -35,12 +37,35 @@ def harmonic_bessel_basis(
 
     sin (n+1)t = 2 cos t sin nt - sin (n-1)t, divided by t.
     """
-    t = np.pi * x
-    twice_cos = 2.0 * jnp.cos(t)
-    basis = [jnp.zeros_like(t), factor * jnp.sin(t) / t]
+    sine, cosine = sine_and_cosine(x)
+    twice_cos = 2.0 * cosine
+    basis = [jnp.zeros_like(x), factor * sine / (np.pi * x)]
     while len(basis) <= num_bessels:
         basis.append(twice_cos * basis[-1] - basis[-2])
     return jnp.stack(basis[1:], axis=-1)
+
+
+def sine_and_cosine(
+    x: Float[Array, "edges"],
+) -> tuple[Float[Array, "edges"], Float[Array, "edges"]]:
+    """Returns sin πx and cos πx for 0 ≤ x ≤ 1, and their values at 1 beyond.
+
+    Taylor series about x = 1/2 to the last digit of two derivatives. On CPU `jnp.cos` is a call
+    for every number, and XLA repeats it in every loop that uses the result, not knowing its cost.
+    """
+    terms = 8 if x.dtype.itemsize <= 4 else 12
+    y = jnp.minimum(x, 1.0) - 0.5
+    coefficients = [np.pi**n / math.factorial(n) * (-1) ** (n // 2) for n in range(2 * terms)]
+    square = y * y
+    return _polynomial(coefficients[::2], square), -y * _polynomial(coefficients[1::2], square)
+
+
+def _polynomial(coefficients: Sequence[float], x: Float[Array, "edges"]) -> Float[Array, "edges"]:
+    """Σ_n c_n x^n by Horner's rule."""
+    total = jnp.full_like(x, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        total = total * x + coefficient
+    return total
 
 
 @functools.lru_cache

@@ -65,3 +65,13 @@ def test_inputs_in_parts_are_inputs_in_one_array(x64):
 def test_silu_is_that_of_jax(x64):
     x = jnp.linspace(-30.0, 30.0, 301)
     np.testing.assert_allclose(activation("silu")(x), jax.nn.silu(x), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("hidden", [5, 40])
+def test_outputs_in_parts_are_outputs_in_one_array(x64, hidden):
+    mlp = MLP((hidden, 6), dtype=jnp.float64)
+    x = jax.random.normal(jax.random.key(1), (4, 7))
+    params = mlp.init(jax.random.key(0), x)
+    parts = mlp.apply(params, [x[:, :3], x[:, 3:]], (4, 2), method="in_parts")
+    assert [part.shape for part in parts] == [(4, 4), (4, 2)]
+    np.testing.assert_allclose(jnp.concatenate(parts, axis=1), mlp.apply(params, x), rtol=1e-12)

@@ -9,6 +9,7 @@ from allegro_jax.nn.radial import (
     bessel_basis,
     harmonic_bessel_basis,
     polynomial_envelope,
+    sine_and_cosine,
     spline_basis,
 )
 
@@ -69,3 +70,23 @@ def test_the_recursion_gives_the_bessel_functions_and_their_derivatives(x64):
     sines = values_and_slopes(lambda x: bessel_basis(x, jnp.arange(1.0, 9.0)) * (1 - x)[:, None])
     for ours, expected in zip(recursion, sines, strict=True):
         np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_sine_and_cosine_have_all_digits_of_their_type_in_two_derivatives(x64, dtype):
+    x = jnp.linspace(0.0, 0.9999, 301, dtype=dtype)
+    phase = np.pi * np.asarray(x, np.float64)
+    expected = {0: (np.sin, np.cos), 1: (np.cos, lambda t: -np.sin(t))}
+    for part in range(2):
+        function = lambda x, part=part: sine_and_cosine(x[None])[part][0]  # noqa: E731
+        for order in range(3):
+            sign = -1.0 if order == 2 else 1.0
+            exact = sign * np.pi**order * expected[order % 2][part](phase)
+            bound = 4 * np.pi**order * jnp.finfo(dtype).eps
+            np.testing.assert_allclose(jax.vmap(function)(x), exact, rtol=0, atol=bound)
+            function = jax.grad(function)
+
+
+def test_sine_and_cosine_stay_finite_far_outside():
+    sine, cosine = sine_and_cosine(jnp.array([1e6], jnp.float32))
+    np.testing.assert_allclose([sine[0], cosine[0]], [0.0, -1.0], atol=1e-6)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
+from jaxtyping import Float
 
 from samo_cobra import pareto
 from samo_cobra.history import History
@@ -17,7 +18,12 @@ Search: TypeAlias = Callable[[History, np.ndarray], Found]
 """Finds the best point given a history with believed points, starting from some rows too."""
 
 
-def improve(batch: Sequence[Found], history: History, search: Search) -> list[Found]:
+def improve(
+    batch: Sequence[Found],
+    history: History,
+    reference: Float[np.ndarray, " objectives"],
+    search: Search,
+) -> list[Found]:
     """Moves every point of a batch in turn to where the batch as a whole gains most.
 
     Each move maximises HV(front + batch), the criterion of Multi-Point SAMO-COBRA (GECCO 2022),
@@ -27,6 +33,7 @@ def improve(batch: Sequence[Found], history: History, search: Search) -> list[Fo
     Args:
         batch: a good first batch.
         history: trials, without the batch.
+        reference: reference point, objectives minimised.
         search: finds the best single point of a history.
 
     Returns:
@@ -38,7 +45,8 @@ def improve(batch: Sequence[Found], history: History, search: Search) -> list[Fo
         for i in range(len(points)):
             others = _with(history, [p for j, p in enumerate(points) if j != i])
             found = search(others, points[i].z[None])
-            if _gain(others, found) > (1.0 + _WORTH) * _gain(others, points[i]):
+            old, new = (_gain(others, p, reference) for p in (points[i], found))
+            if new > (1.0 + _WORTH) * old:
                 points[i] = found
         if all(np.array_equal(a, p.z) for a, p in zip(before, points, strict=True)):
             break
@@ -52,12 +60,11 @@ def _with(history: History, points: Sequence[Found]) -> History:
     return history.extended(np.array([p.z for p in points]), np.array([p.outputs for p in points]))
 
 
-def _gain(history: History, point: Found) -> float:
-    """What a point adds to a front, in units of its extent; nothing if predicted infeasible."""
+def _gain(history: History, point: Found, reference: Float[np.ndarray, " objectives"]) -> float:
+    """Hypervolume that a point adds to a front; nothing if it is predicted infeasible."""
     k = history.objectives.shape[1]
     if np.any(point.outputs[k:] > 0.0):
         return 0.0
     front = history.objectives[history.front()]
-    reference = history.objectives.max(axis=0)
     together = np.concatenate([front, point.outputs[None, :k]])
     return pareto.hypervolume(together, reference) - pareto.hypervolume(front, reference)

@@ -9,9 +9,6 @@ from jaxtyping import Bool, Float
 from samo_cobra import pareto
 from samo_cobra.trials import Trial
 
-# Margins of the constraints (SAMO-COBRA steps 6 and 8); they enter squared, in units of the range.
-_FIRST_MARGIN, _LARGEST_MARGIN = 0.04, 0.08
-_MARGIN_SHRINK, _MARGIN_GROW = 0.9, 1.1
 # Closest approach to an evaluated point, per dimension, on the cube of side 2.
 _SPACING = 1e-4
 # Radius around a failed point that is avoided, in units of the square root of the dimension.
@@ -148,18 +145,6 @@ class History:
             return self.z[front]
         violation = np.sum(np.maximum(self.constraints, 0.0) / self.ranges()[None], axis=1)
         return self.z[np.argsort(violation, kind="stable")[:5]]
-
-    def margins(self, n_initial: int) -> Float[np.ndarray, " constraints"]:
-        """Squared safety margins after the outcomes of all infills, in units of the range.
-
-        A satisfied constraint shrinks its margin, a violated one widens it.
-        """
-        margin = np.full(self.constraints.shape[1], _FIRST_MARGIN)
-        for row in self.constraints[n_initial:]:
-            margin = np.minimum(
-                margin * np.where(row <= 0.0, _MARGIN_SHRINK, _MARGIN_GROW), _LARGEST_MARGIN
-            )
-        return margin**2
 
     def clearances(self) -> Float[np.ndarray, " trials"]:
         """Radius around each of :attr:`taken` that a suggestion keeps out of.

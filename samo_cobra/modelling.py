@@ -6,21 +6,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from samo_cobra import choice, smoothing, surrogates
+from samo_cobra import choice, margins, smoothing, surrogates
 from samo_cobra.exact import ExactOutputs
 from samo_cobra.history import History
 from samo_cobra.padding import capacity, pad_rows
 from samo_cobra.precision import float64_on_cpu
 from samo_cobra.settings import Settings
 
-# Margins: trials looked back on, what is left of an error after one more trial, and the most in
-# units of the range of the constraint.
+# Latest trials whose prediction errors decide margins, and those whose leave-one-out errors count
+# besides those of trials that extended the front.
 _RECENT = 10
-_LOOK_BACK = 10
-_FADING = 0.4
+# Largest margin by errors, in units of the range of the constraint.
 _LARGEST_MARGIN = 0.05
-# The factor on them grows with violations and falls back to one.
-_GROWTH, _DECLINE, _MOST_CAUTION = 1.5, 0.8, 5.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +135,7 @@ class Modeller:
         padded = pad_rows(history.values[:, self._columns], len(fitted.points))
         errors = np.asarray(surrogates.leave_one_out_errors(fitted, jnp.asarray(padded)))
         counts = improved.copy()
-        counts[-_LOOK_BACK:] = True
+        counts[-_RECENT:] = True
         return choice.root_mean_square(errors[: len(history)][counts])
 
     def _by_prediction(
@@ -158,30 +155,22 @@ class Modeller:
     def _margins(
         self, history: History, chosen: Int[np.ndarray, " modelled"]
     ) -> Float[np.ndarray, " constraints"]:
-        """Safety margins of the constraints, in their own units.
-
-        The search exploits every error of a constraint's model, so that its errors are mostly
-        violations. The margin is the largest recent one, halving and more with every trial, times
-        a factor that grows while the constraint is being violated; and at least the margin of
-        SAMO-COBRA, which knows outcomes only.
-        """
+        """Safety margins of the constraints in their own units: the wider of the two kinds."""
         k, n = history.objectives.shape[1], len(history)
         columns = np.arange(self._n_objectives, len(self._columns))
         places = np.array(self._columns[self._n_objectives :], dtype=int) - k
         ranges = history.ranges()[places]
-        margins = np.zeros(history.constraints.shape[1])
-        margins[places] = history.margins(self._n_initial)[places] * ranges
+        infills = history.constraints[self._n_initial :, places]
+        wide = margins.by_outcomes(infills) * ranges
         recent = range(max(self._determined(history), n - _RECENT), n)
         if len(recent) and len(places):
             signed = np.array([self._prediction_errors(history, j) for j in recent])
             excess = np.maximum(signed[:, chosen[columns], columns], 0.0)
-            fading = _FADING ** np.arange(len(recent))[::-1]
-            violated = history.constraints[self._n_initial :, places] > 0.0
-            margin = _caution(violated) * np.max(fading[:, None] * excess, axis=0)
-            margins[places] = np.maximum(
-                margins[places], np.minimum(margin, _LARGEST_MARGIN * ranges)
-            )
-        return margins
+            by_errors = margins.by_errors(excess, infills > 0.0)
+            wide = np.maximum(wide, np.minimum(by_errors, _LARGEST_MARGIN * ranges))
+        every = np.zeros(history.constraints.shape[1])
+        every[places] = wide
+        return every
 
     def _determined(self, history: History) -> int:
         """The first trial predicted by models whose tails were determined by the data."""
@@ -242,13 +231,3 @@ class Modeller:
         known[: len(history.partial)] = history.partial
         eligible = np.concatenate([history.partial_eligible, np.ones(len(pending), dtype=bool)])
         return history.extended(z, np.where(np.isnan(known), believed, known), eligible)
-
-
-def _caution(
-    violated: Bool[np.ndarray, "trials constraints"],
-) -> Float[np.ndarray, " constraints"]:
-    """Factor on every margin after a row of outcomes."""
-    caution = np.ones(violated.shape[1])
-    for row in violated:
-        caution = np.clip(caution * np.where(row, _GROWTH, _DECLINE), 1.0, _MOST_CAUTION)
-    return caution

@@ -114,7 +114,7 @@ class Proposer:
             return self._search(extended, reference, rng, first)
 
         points = [p.found for p in batch.values() if p.found is not None]
-        improved = batches.improve(points, modelled.history, search)
+        improved = batches.improve(points, modelled.history, reference, search)
         return {
             number: self._moved(proposal, found)
             for (number, proposal), found in zip(batch.items(), improved, strict=True)

@@ -12,7 +12,8 @@ class Settings:
         infill: ``"phv"``, the predicted gain in hypervolume, or ``"sms"``, which lowers the
             predictions by their variance first and so explores more.
         model_choice: ``"prediction"``, by the errors that each model made before it knew a trial,
-            or ``"leave-one-out"``, by errors on all trials in closed form.
+            or ``"leave-one-out"``, by what each makes of a trial without it, in closed form, on
+            the trials that extended the front and the latest ones.
         batch: ``"sequential"`` adds points one by one and refits the models as if each had come
             out as predicted; ``"joint"`` goes on to move every point of the batch in turn until
             the predicted gain of the whole batch stops growing.

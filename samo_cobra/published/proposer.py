@@ -9,6 +9,7 @@ from scipy.stats import qmc
 
 from samo_cobra import choice, surrogates
 from samo_cobra.history import History
+from samo_cobra.margins import by_outcomes
 from samo_cobra.proposals import Proposal, Proposer
 from samo_cobra.published import models
 from samo_cobra.published.infill import Infill
@@ -17,9 +18,6 @@ from samo_cobra.records import Record
 from samo_cobra.settings import Settings
 from samo_cobra.space import Real
 from samo_cobra.statement import Statement
-
-_FIRST_MARGIN, _LARGEST_MARGIN = 0.04, 0.08
-_SHRINK, _GROW = 0.9, 1.1
 
 
 class PublishedProposer(Proposer):
@@ -76,7 +74,7 @@ class PublishedProposer(Proposer):
         assert reference is not None  # _check saw it
         fits = self._fit(history, n)
         chosen, scores = models.choose(self._counted_errors(history, reference))
-        margins = squared_margins(history.constraints[self._statement.initial_points :])
+        margins = by_outcomes(history.constraints[self._statement.initial_points :])
         uncertainty = fits.moments.scale[:k, 0] if self._settings.infill == "sms" else None
         predictor, front = models.Predictor(fits, chosen), history.objectives[history.front()]
         posed = Infill(predictor, front, reference, margins, uncertainty)
@@ -150,20 +148,6 @@ class PublishedProposer(Proposer):
             k = self._statement.n_objectives
             self._fits = (n, models.fit(history.z[:n], history.values[:n], k))
         return self._fits[1]
-
-
-def squared_margins(
-    outcomes: Float[np.ndarray, "infills constraints"],
-) -> Float[np.ndarray, " constraints"]:
-    """Step 8: squared margins in raw units after the outcomes of all infills.
-
-    A margin shrinks by 10 % where its constraint was satisfied and grows by 10 % where not.
-    """
-    margin = np.full(outcomes.shape[1], _FIRST_MARGIN)
-    for row in outcomes:
-        grown = np.minimum(_GROW * margin, _LARGEST_MARGIN)
-        margin = np.where(row <= 0.0, _SHRINK * margin, grown)
-    return margin**2
 
 
 def _check(statement: Statement, settings: Settings) -> None:

@@ -30,8 +30,22 @@ def _check_number(name: str, value: Any, low: float, high: float) -> float:
     return min(max(float(value), low), high)
 
 
+class _Number:
+    """A number on one axis."""
+
+    @property
+    def dims(self) -> int:
+        """Axes of the unit cube that the parameter takes."""
+        return 1
+
+    @property
+    def numeric(self) -> bool:
+        """Whether all values are numbers."""
+        return True
+
+
 @dataclasses.dataclass(frozen=True)
-class Real:
+class Real(_Number):
     """A real parameter on ``[low, high]``, uniform or logarithmic.
 
     Args:
@@ -62,19 +76,9 @@ class Real:
         object.__setattr__(self, "when", condition(self.name, self.when))
 
     @property
-    def dims(self) -> int:
-        """Axes of the unit cube that the parameter takes."""
-        return 1
-
-    @property
     def size(self) -> float:
         """Number of distinct values."""
         return math.inf
-
-    @property
-    def numeric(self) -> bool:
-        """Whether all values are numbers."""
-        return True
 
     def to_unit(self, value: Any) -> list[float]:
         """Position of ``value`` on its axis, in [0, 1]."""
@@ -97,7 +101,7 @@ class Real:
 
 
 @dataclasses.dataclass(frozen=True)
-class Integer:
+class Integer(_Number):
     """An integer parameter from ``low`` to ``high``, both included.
 
     For a step other than 1 use ``Ordinal(name, range(low, high + 1, step))``.
@@ -134,19 +138,9 @@ class Integer:
         object.__setattr__(self, "when", condition(self.name, self.when))
 
     @property
-    def dims(self) -> int:
-        """Axes of the unit cube that the parameter takes."""
-        return 1
-
-    @property
     def size(self) -> float:
         """Number of distinct values."""
         return self.high - self.low + 1
-
-    @property
-    def numeric(self) -> bool:
-        """Whether all values are numbers."""
-        return True
 
     def to_unit(self, value: Any) -> list[float]:
         """Position of ``value`` on its axis, in [0, 1]."""

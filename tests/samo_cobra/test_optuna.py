@@ -123,14 +123,15 @@ def test_constraints_of_failed_trials_teach_and_their_places_are_avoided(error: 
             raise error("out of memory")
         return outcome
 
-    study = after(10, fragile, initial_trials=5)
+    study = after(18, fragile, initial_trials=5)
     trials = told(study)
     failed = [t for t in trials if t.failed]
     assert [t.id for t in failed] == [t.number for t in study.trials if t.params["x"] > 3.0]
     assert all(t.objectives == (None, None) for t in failed)
     assert [t.constraints for t in failed] == [(disc(**t.x),) for t in failed]
-    assert sum(t.failed for t in trials[:5]) >= 1
-    assert sum(t.failed for t in trials[5:]) <= 2
+    assert any(t.failed for t in trials[:5])
+    # Two fifths of the space fail: of the last ten, four would by chance.
+    assert sum(t.failed for t in trials[8:]) <= 1
 
 
 def test_failed_trials_are_told_and_interrupted_ones_are_not() -> None:

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from samo_cobra import Integer, Linear, Optimizer, Real, Settings, Space, problems
+from samo_cobra.margins import by_outcomes
 from samo_cobra.pareto import hypervolume
 from samo_cobra.published import models
 from samo_cobra.published.infill import Infill
-from samo_cobra.published.proposer import squared_margins
 from samo_cobra.published.search import Effort, End, choose
 
 # Lowest and highest final hypervolume of the ten runs that the authors stored.
@@ -120,10 +120,10 @@ def test_ties_go_to_the_cubic_kernel_and_hopeless_scores_to_the_last_one():
 
 def test_margins_follow_the_outcomes_up_to_a_cap():
     outcomes = np.array([[0.0, 1.0], [-1.0, 2.0]])
-    assert squared_margins(outcomes[:0]).tolist() == pytest.approx([0.0016, 0.0016])
+    assert by_outcomes(outcomes[:0]).tolist() == pytest.approx([0.0016, 0.0016])
     expected = [(0.04 * 0.81) ** 2, (0.04 * 1.21) ** 2]
-    assert squared_margins(outcomes).tolist() == pytest.approx(expected)
-    assert squared_margins(np.full((20, 1), 1.0)).tolist() == pytest.approx([0.0064])
+    assert by_outcomes(outcomes).tolist() == pytest.approx(expected)
+    assert by_outcomes(np.full((20, 1), 1.0)).tolist() == pytest.approx([0.0064])
 
 
 def test_margins_of_an_infill_are_in_raw_units_and_leave_out_the_design():

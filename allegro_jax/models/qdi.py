@@ -9,14 +9,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from allegro_jax.configs import Normalization, QDIReadout
-from allegro_jax.nn.circuit_unitaries import (
+from allegro_jax.nn.mlp import MLP
+from allegro_jax.quantum.circuits import QDICircuit, qdi_expectations
+from allegro_jax.quantum.unitaries import (
     CircuitBlocks,
     circuit_blocks,
     expectations_by_unitaries,
     expectations_of_blocks,
 )
-from allegro_jax.nn.circuits import QDICircuit, qdi_expectations
-from allegro_jax.nn.mlp import MLP
 
 PREPARED = "prepared"
 """Collection of variables that `prepare` makes of the parameters."""

@@ -1,1 +1,1 @@
-"""Building blocks of the models: radial bases, perceptrons, tensor products, circuits."""
+"""Building blocks of the models: radial bases, perceptrons, tensor products."""

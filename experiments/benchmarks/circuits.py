@@ -42,7 +42,7 @@ def measure(case: CircuitCase, simulator: str, seconds: float) -> dict[str, Any]
     import jax
 
     from allegro_jax.models.qdi import SIMULATORS as FUNCTIONS
-    from allegro_jax.nn.circuits import QDICircuit
+    from allegro_jax.quantum.circuits import QDICircuit
     from experiments.benchmarks.measuring import jax_program
 
     circuit = QDICircuit(n_features=case.qubits, n_qubits=case.qubits, depth=case.depth)

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from allegro_jax.nn.circuit_unitaries import expectations_by_unitaries
-from allegro_jax.nn.circuits import QDICircuit, qdi_expectations
+from allegro_jax.quantum.circuits import QDICircuit, qdi_expectations
+from allegro_jax.quantum.unitaries import expectations_by_unitaries
 
 GOLDEN = json.loads(Path(__file__).with_name("qdi_golden.json").read_text())
 

@@ -6,8 +6,8 @@ import pytest
 from allegro_jax.configs import MLPReadout, QDIReadout, StackedMLPReadout
 from allegro_jax.models.qdi import QDIReadoutModule, qdi_circuit, uniform_angle
 from allegro_jax.models.readouts import build_readout
-from allegro_jax.nn.circuits import QDICircuit, qdi_expectations
 from allegro_jax.nn.radial import polynomial_envelope
+from allegro_jax.quantum.circuits import QDICircuit, qdi_expectations
 
 SMALL = QDIReadout(hidden=(8,), features=4, n_qubits=2, depth=1, final_width=3)
 READOUTS = [MLPReadout((8,)), StackedMLPReadout((8,), 4, (4, 4)), SMALL]

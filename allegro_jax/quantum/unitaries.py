@@ -12,7 +12,7 @@ With θ_b(x) = ½ Σ_q s_qb x_q, s_qb = ±1 the eigenvalue of Z_q in basis state
     <P_q> = Σ_b s_qb |ψ_b|²
 
 All arithmetic is real, with the edges in the last axis. This is exact, the same function as the
-QNode of `allegro_jax.nn.circuits`, which is its oracle in the tests.
+QNode of `allegro_jax.quantum.circuits`, which is its oracle in the tests.
 """
 
 import functools
@@ -24,8 +24,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from allegro_jax.nn.circuits import QDICircuit, trainable_block
-from allegro_jax.nn.pennylane_compat import import_pennylane, pennylane_settings
+from allegro_jax.quantum.circuits import QDICircuit, trainable_block
+from allegro_jax.quantum.pennylane_compat import import_pennylane, pennylane_settings
 
 # Columns: eigenvectors of each Pauli operator, that of eigenvalue +1 first.
 _EIGENBASIS = {

@@ -36,7 +36,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from allegro_jax.nn.pennylane_compat import import_pennylane, pennylane_settings
+from allegro_jax.quantum.pennylane_compat import import_pennylane, pennylane_settings
 
 ENTANGLING = ("strong", "basic")
 AXES = ("X", "Y", "Z")

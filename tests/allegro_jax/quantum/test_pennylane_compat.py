@@ -8,8 +8,8 @@ import jax.extend.core
 import jax.numpy as jnp
 import pytest
 
-from allegro_jax.nn import pennylane_compat
-from allegro_jax.nn.pennylane_compat import MOVED_NAMES, import_pennylane, pennylane_settings
+from allegro_jax.quantum import pennylane_compat
+from allegro_jax.quantum.pennylane_compat import MOVED_NAMES, import_pennylane, pennylane_settings
 
 JAX_VERSION = tuple(int(part) for part in jax.__version__.split(".")[:2])
 moved = pytest.mark.skipif(JAX_VERSION < (0, 10), reason="this JAX has not moved the names yet")
@@ -86,7 +86,8 @@ def test_pennylane_that_is_not_installed_is_reported_with_a_remedy(monkeypatch):
 
 def test_importing_the_quantum_modules_does_not_import_pennylane():
     program = (
-        "import sys, allegro_jax.nn.circuits, allegro_jax.models.qdi, allegro_jax.models.readouts\n"
+        "import sys, allegro_jax.quantum.circuits\n"
+        "import allegro_jax.models.qdi, allegro_jax.models.readouts\n"
         "sys.exit('pennylane' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

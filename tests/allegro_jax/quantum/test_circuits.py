@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from allegro_jax.nn.circuits import QDICircuit, qdi_expectations, qdi_qnode
+from allegro_jax.quantum.circuits import QDICircuit, qdi_expectations, qdi_qnode
 
 PAPER = QDICircuit(n_features=4, n_qubits=4, depth=1)
 SMALL = QDICircuit(n_features=4, n_qubits=2, depth=1, rotation="Y", measure="Z")

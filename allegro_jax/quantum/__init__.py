@@ -1,0 +1,1 @@
+"""Quantum circuits as layers: PennyLane QNodes, and the same functions at classical speed."""

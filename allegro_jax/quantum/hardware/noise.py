@@ -3,8 +3,9 @@
 Derivatives of readings: sampled outcomes have none, so ∂<P>/∂x comes from the parameter-shift rule,
 ∂f/∂x = Σ_s c_s f(x + s), which is exact for every number of shots on average, and also under noise
 that does not depend on the angles (Mitarai et al. 2018; Schuld et al. 2019; for several
-frequencies Wierichs et al. 2022). Every shifted circuit is measured with its own shots, as a device would have
-to. Coefficients and shifts are PennyLane's (`qml.gradients.generate_shift_rule`).
+frequencies Wierichs et al. 2022). Every shifted circuit is measured with its own shots, as a
+device would have to. Coefficients and shifts are PennyLane's
+(`qml.gradients.generate_shift_rule`).
 
 Noise: after every gate on one qubit a `qml.DepolarizingChannel(one_qubit)`, after a gate on more
 qubits one on each of them with the rate `two_qubit`, simulated by `default.mixed`. A `Rot` counts

@@ -163,6 +163,6 @@ def test_impossible_hardware_is_refused(setting, message):
 def test_what_cannot_be_measured_is_refused():
     with pytest.raises(ValueError, match=r"\[edges, 4\].*\(3,\)"):
         measure_on(Hardware(), CIRCUIT, np.zeros(3), WEIGHTS)
+    plain = CircuitFunction(lambda x, w: x * w, 1, (1,))
     with pytest.raises(ValueError, match="needs a quantum circuit"):
-        plain = CircuitFunction(lambda x, w: x * w, 1, (1,))
         measure_on(Hardware(), plain, np.zeros((1, 1)), np.zeros(1))

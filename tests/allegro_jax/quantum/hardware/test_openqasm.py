@@ -10,6 +10,7 @@ from allegro_jax.quantum.diagnostics import of_qdi, sample_circuit
 from allegro_jax.quantum.hardware import to_openqasm
 
 NUMBER = r"-?\d+\.?\d*(?:e-?\d+)?"
+GATE = rf"^(\w+)(?:\(({NUMBER})\))? (q[^;>]*);$"
 PAULI = {
     "x": np.array([[0, 1], [1, 0]]),
     "y": np.array([[0, -1j], [1j, 0]]),
@@ -29,9 +30,7 @@ def run(program):
     n = int(re.search(r"qreg q\[(\d+)\]", program)[1])
     state = np.zeros((2,) * n, complex)
     state[(0,) * n] = 1
-    for name, angle, wires in re.findall(
-        rf"^(\w+)(?:\(({NUMBER})\))? (q[^;>]*);$", program, re.MULTILINE
-    ):
+    for name, angle, wires in re.findall(GATE, program, re.MULTILINE):
         if name == "qreg":
             continue
         qubits = [int(q) for q in re.findall(r"\d+", wires)]
@@ -66,10 +65,8 @@ def test_the_exported_program_gives_the_expectation_values(circuit):
 
 def test_the_program_of_the_paper_has_its_gates():
     program = to_openqasm(of_qdi(QDICircuit(4)), np.zeros(4), np.ones(24))
-    counts = {
-        name: len(re.findall(rf"^{name}\b", program, re.MULTILINE)) for name in ("rz", "ry", "cx")
-    }
-    assert counts == {"rz": 4 * 2 * 2 + 4, "ry": 8, "cx": 8}
+    counts = [program.count(f"\n{name}") for name in ("rz", "ry", "cx")]
+    assert counts == [4 * 2 * 2 + 4, 8, 8]
 
 
 def test_angles_can_be_rounded():

@@ -132,7 +132,7 @@ def _fourier(result: Measurements, drawn: set[str]) -> str:
     sizes = [int(size) for size in result.spectrum_sizes]
     text = (
         "<h2>Fourier series in the features</h2><p>The encoding allows "
-        f"{' × '.join(map(str, sizes))} = {int(np.prod(sizes)):,} frequencies.</p>"
+        f"{' x '.join(map(str, sizes))} = {int(np.prod(sizes)):,} frequencies.</p>"
     )
     if result.fourier is None:
         return text + "<p>Coefficients are left out: too many, or without a common period.</p>"

@@ -61,9 +61,9 @@ def weights(result: Measurements) -> bytes:
     bottom.bar(place, report.null_shares, color=colours)
     bottom.set_ylim(0.0, 1.05)
     bottom.set_ylabel("share in directions\nwithout effect")
-    bottom.set_xlabel("weight")
+    bottom.set_xlabel("weight w1, w2, ...")
     step = -(-n // 30)
-    bottom.set_xticks(place[::step], [f"w{k}" for k in place[::step]], fontsize=8)
+    bottom.set_xticks(place[::step], [str(k) for k in place[::step]], fontsize=8)
     for axes in (top, bottom):
         axes.grid(axis="y", alpha=0.25, lw=0.5)
         axes.set_xlim(0.3, n + 0.7)

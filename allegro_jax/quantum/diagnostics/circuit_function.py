@@ -193,8 +193,8 @@ def measured_eigenvalues(tape: Any, wires: list[Any]) -> Float[np.ndarray, "outp
 def evaluate_many(function: Callable[..., Any], *arrays: Any, chunk: int = 256) -> Any:
     """Maps a function over the first axis of arrays, in float64, and returns numpy arrays.
 
-    Compiled once, on a CPU without optimisation: a program that runs for a second does not earn
-    back the time that the compiler would take.
+    Compiled once for a function and a number of rows, on a CPU without optimisation: a program that
+    runs for a second does not earn back the time that the compiler would take.
 
     Args:
         function: of one row of each array.
@@ -207,9 +207,12 @@ def evaluate_many(function: Callable[..., Any], *arrays: Any, chunk: int = 256) 
     with pennylane_settings(jnp.float64):
         given = [np.asarray(array, np.float64) for array in arrays]
         parts = [[array[part] for array in given] for part in indices.reshape(-1, size)]
-        lowered = jax.jit(jax.vmap(function)).lower(*parts[0])
-        on_cpu = jax.default_backend() == "cpu"
-        options: Any = {"xla_backend_optimization_level": 0} if on_cpu else None
-        compiled = lowered.compile(options)
-        results = [jax.tree.map(np.asarray, compiled(*part)) for part in parts]
+        results = [jax.tree.map(np.asarray, _batched(function)(*part)) for part in parts]
     return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:rows], *results)
+
+
+@functools.lru_cache(maxsize=64)
+def _batched(function: Callable[..., Any]) -> Callable[..., Any]:
+    on_cpu = jax.default_backend() == "cpu"
+    options: Any = {"xla_backend_optimization_level": 0} if on_cpu else None
+    return jax.jit(jax.vmap(function), compiler_options=options)

@@ -18,12 +18,12 @@ what the device does itself when asked for shots; but `default.mixed` with shots
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -133,9 +133,9 @@ def measure_on(
     shifts, coefficients = shift_rule(circuit, weights)
     points = features[:, None, :] + shifts
     outcomes = outcome_probabilities(circuit, hardware)
-    probabilities = evaluate_many(
-        lambda x: outcomes(x, jnp.asarray(weights)), points.reshape(-1, circuit.n_features)
-    )
+    points_of_all = points.reshape(-1, circuit.n_features)
+    every_w = np.broadcast_to(weights, (len(points_of_all), *weights.shape))
+    probabilities = evaluate_many(outcomes, points_of_all, every_w)
     shares = _drawn(probabilities, hardware.shots, np.random.default_rng(seed))
     _, eigenvalues = circuit.require_state("hardware")
     outputs = (shares @ eigenvalues.T).reshape(*points.shape[:2], -1)
@@ -143,6 +143,7 @@ def measure_on(
     return Readings(outputs[:, 0], jacobians, points.shape[1])
 
 
+@functools.lru_cache(maxsize=64)
 def outcome_probabilities(
     circuit: CircuitFunction, hardware: Hardware
 ) -> Callable[[Array, Array], Array]:

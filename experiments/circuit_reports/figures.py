@@ -183,7 +183,7 @@ def gradients(result: Measurements) -> bytes:
 
 def hardware(errors: Sequence[HardwareErrors]) -> bytes:
     """Draws what shots and noise add to the forces."""
-    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    figure = Figure(figsize=(8.6, 3.8), layout="constrained")
     axes = figure.add_subplot()
     rates = sorted({(e.hardware.one_qubit, e.hardware.two_qubit) for e in errors})
     for k, rate in enumerate(rates):
@@ -203,8 +203,8 @@ def hardware(errors: Sequence[HardwareErrors]) -> bytes:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("shots for every circuit")
-    axes.set_ylabel("force MAE (meV/Å)")
-    axes.legend(fontsize=8)
+    axes.set_ylabel("mean deviation of a force (meV/Å)")
+    figure.legend(loc="outside right upper", fontsize=8)
     axes.grid(alpha=0.25, lw=0.5)
     return _png(figure)
 

@@ -146,7 +146,8 @@ def _fourier_table(report: FourierReport) -> str:
     rows: list[list[Any]] = []
     for k in range(report.coefficients.shape[1]):
         terms = report.n_reached_real_terms(k)
-        rows.append([k, report.n_reached(k), of[0], terms, of[1], report.rank(k)])
+        dimension = report.rank(k) if len(report.coefficients) > 1 else ""
+        rows.append([k, report.n_reached(k), of[0], terms, of[1], dimension])
     rows.append(["any", report.n_reached(), of[0], report.n_reached_real_terms(), of[1], ""])
     return _table(header, rows)
 

@@ -4,7 +4,7 @@ python -m experiments.circuit_report --workdir=DIR                       # the p
 python -m experiments.circuit_report --workdir=DIR --n_qubits=3 --features=6 --depth=2
 python -m experiments.circuit_report --workdir=DIR --potential=RUN/potential --dataset=rmd17-aspirin
 
-Writes `report.html`, `report.json` with all numbers, and the pictures as PNG files. About 90 CPU
+Writes `report.html`, `report.json` with all numbers, and the pictures as PNG files. About 100 CPU
 seconds for the paper's circuit (4 qubits, 4 features, depth 1). With a potential, also the circuit
 at its trained weights on real edges, its losses by shots and noise on a few structures (about a
 CPU minute for 3 of aspirin), and `circuit.qasm`, the circuit of the first edge.

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 
-from experiments.circuit_reports.measurements import Measurements, haar_entanglement
+from experiments.circuit_reports.measurements import Measurements
+from experiments.circuit_reports.numbers import haar_entanglement
 from samo_cobra.plots import COLOURS
 
 mpl.use("Agg")

@@ -12,14 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.circuit_reports import figures
-from experiments.circuit_reports.measurements import (
-    FisherNumbers,
-    Measurements,
-    decays,
-    floor,
-    haar_entanglement,
-    numbers,
-)
+from experiments.circuit_reports.measurements import FisherNumbers, Measurements
+from experiments.circuit_reports.numbers import decays, floor, haar_entanglement, numbers
 from experiments.page import STYLE
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""The parts of experiments/circuit_report.py: what is measured, drawn and written."""

@@ -1,0 +1,94 @@
+"""The report of a circuit: what it writes, and what it refuses."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from allegro_jax.potential import Potential, initial_params
+from allegro_jax.quantum.circuits import QDICircuit
+from experiments.circuit_report import circuit_report, hardware_settings, potential_report
+from experiments.circuit_reports.measurements import Effort
+from tests.small_models import small_config
+
+LITTLE = Effort(samples=4, inputs=4, pairs=50, qubits=(1, 2), depths=(1,), gradients=20)
+
+
+def images_of(page: str) -> set[str]:
+    return {part.split('"')[0] for part in page.split('src="')[1:]}
+
+
+def test_a_report_is_a_page_whose_pictures_and_numbers_lie_beside_it(tmp_path: Path) -> None:
+    numbers = circuit_report(QDICircuit(2, 2), LITTLE, tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert {path.name for path in tmp_path.glob("*.png")} == images_of(page)
+    assert len(images_of(page)) == 6
+    assert json.loads((tmp_path / "report.json").read_text())["weights"] == numbers["weights"]
+    assert numbers["weights"]["dead"] == ["w1", "w4"]
+    assert "2 (w1, w4)" in page
+    assert numbers["frequencies"] == 9
+    assert numbers["trained"] is None
+
+
+def test_a_potential_is_reported_with_its_losses_on_hardware(tmp_path: Path) -> None:
+    config = small_config(readout="qdi", type_names=("H", "C", "O"), cutoff=2.0)
+    Potential(config, initial_params(config)).save(tmp_path / "potential")
+    settings = [(100, 0.0, 0.0), (None, 0.001, 0.01)]
+    effort = dataclasses.replace(LITTLE, qubits=(2,))
+    potential = str(tmp_path / "potential")
+    numbers = potential_report(
+        potential, "rmd17-aspirin", "", 1, settings, effort, tmp_path / "out"
+    )
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert {"angles.png", "hardware.png"} <= images_of(page)
+    assert "On hardware" in page
+    assert [each["hardware"]["shots"] for each in numbers["hardware"]] == [100, None]
+    assert all(each["forces_mae"] > 0 for each in numbers["hardware"])
+    assert numbers["trained"]["edges"] > 10
+    assert (tmp_path / "out" / "circuit.qasm").read_text().startswith("OPENQASM 2.0;")
+
+
+def test_what_is_too_large_for_a_grid_or_a_picture_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from experiments.circuit_reports import figures
+
+    monkeypatch.setattr(figures, "MAX_DRAWN", 10)
+    effort = dataclasses.replace(LITTLE, qubits=(2,))
+    numbers = circuit_report(QDICircuit(10, 2, 1, "basic"), effort, tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert images_of(page) == {"weights.png", "fisher.png", "states.png", "gradients.png"}
+    assert "Too many gates" in page
+    assert "Coefficients are left out" in page
+    assert numbers["frequencies"] == 3**10
+    assert numbers["fourier"] is None
+
+
+def test_settings_are_every_shot_without_noise_and_every_noise_with_and_without_shots() -> None:
+    assert hardware_settings(["10"], ["1e-3:1e-2"]) == [
+        (10, 0.0, 0.0),
+        (10, 1e-3, 1e-2),
+        (None, 1e-3, 1e-2),
+    ]
+    with pytest.raises(ValueError, match=r"--noise=1e-4:1e-3, got 10 and 1e-3 "):
+        hardware_settings(["10"], ["1e-3"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--features=5"], "multiple of n_qubits"),
+        (["--potential=missing"], "needs --dataset"),
+        (["--potential=missing", "--dataset=rmd17-aspirin"], "missing does not exist"),
+    ],
+)
+def test_wrong_flags_end_with_one_line(flags: list[str], message: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "experiments.circuit_report", f"--workdir={tmp_path}", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip().startswith("error: ")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr

@@ -17,9 +17,10 @@ A block has ``depth`` layers, each one of
   (:class:`pennylane.BasicEntanglerLayers`); n weights.
 
 What is measured is every qubit (``measurement_mode="none"``), the qubits 0, 2, 4, ... (``"even"``),
-or qubit 0 alone after CNOTs from all others onto it (``"single"``). The vendor's interface has these
-modes, but does not say where the CNOTs of ``"single"`` are; ours make the output the expectation of
-P_0 Z_1 ... Z_{n-1} for P = Y or Z, in which every qubit takes part, while X_0 stays X_0.
+or qubit 0 alone after CNOTs from all others onto it (``"single"``). The vendor's interface has
+these modes, but does not say where the CNOTs of ``"single"`` are; ours make the output the
+expectation of P_0 Z_1 ... Z_{n-1} for P = Y or Z, in which every qubit takes part, while X_0 stays
+X_0.
 
 Known properties of the paper's circuit (strong, RZ, one encoding, depth 1): the first RZ of every
 qubit acts on |0>, so the weights w1, w4, w7 and w10 of Fig. 3a have zero gradient (to rounding)
@@ -206,6 +207,22 @@ def qdi_qnode(circuit: QDICircuit) -> Callable[[Array, Array], list[Array]]:
     return qnode
 
 
+def check_shapes(
+    features: Float[Array, "edges features"], weights: Float[Array, "*shape"], circuit: QDICircuit
+) -> None:
+    """Raises a ValueError that says what was expected if inputs do not fit a circuit."""
+    if features.dtype not in (jnp.float32, jnp.float64):
+        raise ValueError(f"expected float32 or float64 features, got {features.dtype}; cast them")
+    if features.ndim != 2 or features.shape[1] != circuit.n_features:
+        raise ValueError(
+            f"expected features of shape [edges, {circuit.n_features}], got {features.shape}"
+        )
+    if weights.shape != circuit.weight_shape:
+        raise ValueError(
+            f"expected weights of shape {circuit.weight_shape} for {circuit}, got {weights.shape}"
+        )
+
+
 def qdi_expectations(
     features: Float[Array, "edges features"], weights: Float[Array, "*shape"], circuit: QDICircuit
 ) -> Float[Array, "edges outputs"]:
@@ -232,16 +249,7 @@ def qdi_expectations(
         (10, 4)
     """
     features = jnp.asarray(features)
-    if features.dtype not in (jnp.float32, jnp.float64):
-        raise ValueError(f"expected float32 or float64 features, got {features.dtype}; cast them")
-    if features.ndim != 2 or features.shape[1] != circuit.n_features:
-        raise ValueError(
-            f"expected features of shape [edges, {circuit.n_features}], got {features.shape}"
-        )
-    if weights.shape != circuit.weight_shape:
-        raise ValueError(
-            f"expected weights of shape {circuit.weight_shape} for {circuit}, got {weights.shape}"
-        )
+    check_shapes(features, weights, circuit)
     return _mapped_over_edges(features, jnp.asarray(weights, features.dtype), circuit)
 
 

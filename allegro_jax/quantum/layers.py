@@ -3,7 +3,7 @@
 PennyLane takes a block apart into gates. Gates of single qubits that follow one another make one
 matrix per qubit; the Kronecker product of those of half of the qubits acts on half of the axes of
 a state. CNOTs only exchange basis states, and any number of them is one permutation of rows. A
-block of depth D is therefore D times two products with matrices of 2**(n/2) rows, and a permutation.
+block of depth D is therefore D times two products with matrices of 2**(n/2) rows and a permutation.
 
 States are real arrays ``[2, states, columns]``, the real parts before the imaginary ones. The
 columns are edges (`expectations_by_layers`), or those of the identity, which makes the matrix of a

@@ -1,7 +1,7 @@
 """What encodings and measurements need: eigenbases of the Pauli operators, and phases of edges.
 
-A rotation about Z is diagonal, exp(-i θ_b) in basis state b, with θ_b = ½ Σ_q s_qb x_q and s_qb = ±1
-the eigenvalue of Z_q. Rotations about X or Y become so by a constant change of basis.
+A rotation about Z is diagonal, exp(-i θ_b) in basis state b, with θ_b = ½ Σ_q s_qb x_q and
+s_qb = ±1 the eigenvalue of Z_q. Rotations about X or Y become so by a constant change of basis.
 """
 
 import jax

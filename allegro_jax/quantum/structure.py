@@ -169,7 +169,7 @@ def _in_span(string: int, generators: Iterable[int]) -> bool:
     basis: list[int] = []
     for generator in generators:
         for element in basis:
-            generator = min(generator, generator ^ element)  # noqa: PLW2901
+            generator = min(generator, generator ^ element)
         if generator:
             basis.append(generator)
     for element in basis:

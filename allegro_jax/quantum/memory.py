@@ -1,0 +1,102 @@
+"""How much memory a circuit needs, known before any of it is allocated.
+
+A state holds 2**n_qubits complex amplitudes per edge. Derivatives keep every state that a later
+step needs: one per encoding and matrix product where blocks are matrices ("unitaries"), about two
+per layer in "layers", one per gate in the QNode. The matrices themselves hold (2 · 2**n_qubits)²
+real numbers per block, and as much again for every layer that they are made of. Forces need the
+states of one derivative; training on forces about `TRAINING` times as many (measured:
+docs/quantum.md).
+"""
+
+import os
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from allegro_jax.quantum.circuits import QDICircuit
+
+TRAINING = 3.0
+"""Memory of training on forces over that of the forces themselves."""
+
+
+def estimated_bytes(
+    circuit: QDICircuit, edges: int, simulator: str, dtype: DTypeLike = jnp.float32
+) -> int:
+    """Memory that energies and forces of a circuit need.
+
+    Args:
+        circuit: The circuit.
+        edges: Edges that are evaluated at a time.
+        simulator: "unitaries", "layers" or "qnode".
+        dtype: float32 or float64.
+
+    Example:
+        >>> estimated_bytes(QDICircuit(10, 10, 4), edges=2000, simulator="layers") // 10**6
+        327
+    """
+    states, itemsize = 2**circuit.n_qubits, jnp.dtype(dtype).itemsize
+    blocks, steps = circuit.n_encodings + 1, circuit.depth * (circuit.n_encodings + 1)
+    kept = {
+        "unitaries": 2 * circuit.n_encodings + 1,
+        "layers": 2 * steps + circuit.n_encodings + 3,
+        "qnode": circuit.n_weights + circuit.n_features + steps * circuit.n_qubits,
+    }[simulator]
+    matrices = (2 * blocks + steps) * (2 * states) ** 2 if simulator == "unitaries" else 0
+    return itemsize * (2 * kept * states * edges + matrices)
+
+
+def available_bytes() -> int | None:
+    """Memory of the device that JAX computes on; None where it cannot be known."""
+    device = jax.local_devices()[0]
+    if device.platform != "cpu":
+        return (device.memory_stats() or {}).get("bytes_limit")
+    try:
+        installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+    return min([installed, *_container_limits()])
+
+
+def _container_limits() -> list[int]:
+    """What a container of Linux may use, by either version of control groups."""
+    names = ("memory.max", "memory/memory.limit_in_bytes")
+    files = [Path("/sys/fs/cgroup") / name for name in names]
+    words = [file.read_text().strip() for file in files if file.is_file()]
+    return [int(word) for word in words if word.isdigit()]
+
+
+def check_memory(
+    circuit: QDICircuit, edges: int, simulator: str, dtype: DTypeLike = jnp.float32
+) -> None:
+    """Refuses what cannot fit, before anything is allocated.
+
+    Raises:
+        ValueError: Energies and forces need more than the memory of the device.
+    """
+    needed, available = estimated_bytes(circuit, edges, simulator, dtype), available_bytes()
+    if available is None or needed <= available:
+        return
+    raise ValueError(
+        f"a circuit of {circuit.n_qubits} qubits and depth {circuit.depth} on {edges} edges at a "
+        f"time needs about {_gigabytes(needed)} with simulator={simulator!r} (training about "
+        f"{TRAINING:.0f} times that), and this device has {_gigabytes(available)}; use "
+        f"{_advice(circuit, edges, simulator, dtype, available)}"
+    )
+
+
+def _advice(
+    circuit: QDICircuit, edges: int, simulator: str, dtype: DTypeLike, available: int
+) -> str:
+    """What would fit."""
+    if simulator != "layers" and estimated_bytes(circuit, edges, "layers", dtype) <= available:
+        return "simulator='layers' or fewer qubits"
+    one = estimated_bytes(circuit, 1, "layers", dtype)
+    if one <= available:
+        return f"fewer qubits, smaller batches (at most {available // one} edges), or less depth"
+    return "fewer qubits: each of them halves the need"
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:,.3g} GB" if size < 1e15 else f"{size / 1e9:.1e} GB"

@@ -1,11 +1,11 @@
 """How much memory a circuit needs, known before any of it is allocated.
 
-A state holds 2**n_qubits complex amplitudes per edge. Derivatives keep every state that a later
-step needs: one per encoding and matrix product where blocks are matrices ("unitaries"), about two
-per layer in "layers", one per gate in the QNode. The matrices themselves hold (2 · 2**n_qubits)²
-real numbers per block, and as much again for every layer that they are made of. Forces need the
-states of one derivative; training on forces about `TRAINING` times as many (measured:
-docs/quantum.md).
+A state holds 2**n_qubits complex amplitudes per edge. For energies and forces, which differentiate
+in the features alone, a program keeps some states per encoding, and one per layer where layers act
+on edges; the matrix of a block holds (2 · 2**n_qubits)² real numbers. How many of each are alive at
+a time was read from XLA's plans for CPUs (`pytest
+tests/allegro_jax/quantum/test_memory.py` compares them). Training on forces differentiates in the
+weights too, and takes two to four times as much.
 """
 
 import os
@@ -17,8 +17,8 @@ from jax.typing import DTypeLike
 
 from allegro_jax.quantum.circuits import QDICircuit
 
-TRAINING = 3.0
-"""Memory of training on forces over that of the forces themselves."""
+TRAINING = 4.0
+"""Memory of training on forces over that of the forces themselves, at most."""
 
 
 def estimated_bytes(
@@ -34,17 +34,18 @@ def estimated_bytes(
 
     Example:
         >>> estimated_bytes(QDICircuit(10, 10, 4), edges=2000, simulator="layers") // 10**6
-        327
+        114
     """
-    states, itemsize = 2**circuit.n_qubits, jnp.dtype(dtype).itemsize
-    blocks, steps = circuit.n_encodings + 1, circuit.depth * (circuit.n_encodings + 1)
-    kept = {
-        "unitaries": 2 * circuit.n_encodings + 1,
-        "layers": 2 * steps + circuit.n_encodings + 3,
-        "qnode": circuit.n_weights + circuit.n_features + steps * circuit.n_qubits,
+    n, encodings, itemsize = circuit.n_qubits, circuit.n_encodings, jnp.dtype(dtype).itemsize
+    gates = circuit.depth * (encodings + 1) * 2 * n + circuit.n_features
+    states = {
+        "unitaries": 2 * encodings + 1,
+        "layers": (circuit.depth + 2) * encodings + 1,
+        "qnode": gates // 3 + 6,
     }[simulator]
-    matrices = (2 * blocks + steps) * (2 * states) ** 2 if simulator == "unitaries" else 0
-    return itemsize * (2 * kept * states * edges + matrices)
+    matrices = 2 * encodings if simulator == "unitaries" else 0
+    eigenvalues = 8 * n * 2**n
+    return itemsize * (2 * states * 2**n * edges + matrices * 4 ** (n + 1)) + eigenvalues
 
 
 def available_bytes() -> int | None:
@@ -80,8 +81,8 @@ def check_memory(
         return
     raise ValueError(
         f"a circuit of {circuit.n_qubits} qubits and depth {circuit.depth} on {edges} edges at a "
-        f"time needs about {_gigabytes(needed)} with simulator={simulator!r} (training about "
-        f"{TRAINING:.0f} times that), and this device has {_gigabytes(available)}; use "
+        f"time needs about {_gigabytes(needed)} with simulator={simulator!r} (training up "
+        f"to {TRAINING:.0f} times that), and this device has {_gigabytes(available)}; use "
         f"{_advice(circuit, edges, simulator, dtype, available)}"
     )
 
@@ -92,10 +93,11 @@ def _advice(
     """What would fit."""
     if simulator != "layers" and estimated_bytes(circuit, edges, "layers", dtype) <= available:
         return "simulator='layers' or fewer qubits"
-    one = estimated_bytes(circuit, 1, "layers", dtype)
+    none, one = (estimated_bytes(circuit, number, "layers", dtype) for number in (0, 1))
     if one <= available:
-        return f"fewer qubits, smaller batches (at most {available // one} edges), or less depth"
-    return "fewer qubits: each of them halves the need"
+        fitting = (available - none) // (one - none)
+        return f"fewer qubits, smaller batches (at most {fitting} edges), or less depth"
+    return "fewer qubits, each of which halves the need"
 
 
 def _gigabytes(size: int) -> str:

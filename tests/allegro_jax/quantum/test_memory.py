@@ -22,8 +22,8 @@ def test_the_message_names_what_would_fit(monkeypatch):
     monkeypatch.setattr(memory, "available_bytes", lambda: 10**9)
     with pytest.raises(ValueError, match=r"has 1 GB; use simulator='layers'"):
         check_memory(circuit, 2000, "qnode")
-    with pytest.raises(ValueError, match=r"smaller batches \(at most [0-9]{4} edges\)"):
-        check_memory(circuit, 20_000, "layers")
+    with pytest.raises(ValueError, match=r"smaller batches \(at most [0-9]{5} edges\)"):
+        check_memory(circuit, 40_000, "layers")
     check_memory(circuit, 2000, "layers")
 
 
@@ -35,7 +35,7 @@ def test_ten_qubits_of_depth_four_fit_a_small_machine():
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
-def test_the_estimate_is_within_a_factor_of_three_of_what_xla_plans(simulator):
+def test_the_estimate_is_within_a_factor_of_two_of_what_xla_plans(simulator):
     circuit = QDICircuit(7, 7, 2)
     features, weights = jnp.zeros((400, 7)), jnp.zeros(circuit.weight_shape)
 
@@ -45,7 +45,7 @@ def test_the_estimate_is_within_a_factor_of_three_of_what_xla_plans(simulator):
 
     plan = jax.jit(energy_and_forces).lower(features, weights).compile().memory_analysis()
     ratio = estimated_bytes(circuit, 400, simulator) / plan.temp_size_in_bytes
-    assert 1 / 3 < ratio < 3
+    assert 0.5 < ratio < 2
 
 
 def test_memory_of_this_machine_is_known():
@@ -53,5 +53,5 @@ def test_memory_of_this_machine_is_known():
 
 
 def test_a_simulator_that_does_not_exist_is_refused():
-    with pytest.raises(ValueError, match="simulator must be one of auto, unitaries.*'mps'"):
+    with pytest.raises(ValueError, match=r"simulator must be one of auto, unitaries.*'mps'"):
         chosen_simulator(QDICircuit(4), "mps")

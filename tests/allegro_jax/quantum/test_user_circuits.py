@@ -80,7 +80,7 @@ def test_a_qnode_that_cannot_be_trained_on_forces_is_refused_with_the_reason(nam
 def test_weights_of_another_shape_than_the_circuit_takes_are_refused():
     with pytest.raises(ValueError, match=r"weights of shape \(3, 3\)"):
         register_circuit("wrong weights", qnode_of(ring), n_features=2, weight_shape=(3, 3))
-    with pytest.raises(ValueError, match="n_features.*integers >= 1, got 0"):
+    with pytest.raises(ValueError, match=r"n_features.*integers >= 1, got 0"):
         register_circuit("no features", qnode_of(ring), n_features=0, weight_shape=(3, 2))
 
 
@@ -88,7 +88,7 @@ def test_a_name_is_taken_by_one_circuit_unless_it_is_replaced():
     first, second = qnode_of(ring), qnode_of(ring)
     circuit = register_circuit("taken", first, **SHAPES)
     assert register_circuit("taken", first, **SHAPES) is circuit
-    with pytest.raises(ValueError, match="already registered as 'taken'.*replace=True"):
+    with pytest.raises(ValueError, match=r"already registered as 'taken'.*replace=True"):
         register_circuit("taken", second, **SHAPES)
     assert register_circuit("taken", second, **SHAPES, replace=True).qnode is second
     assert registered_circuit("taken").n_outputs == 2
@@ -107,9 +107,7 @@ def paper(features, weights):
 
 def test_qdi_by_hand_has_the_values_and_second_derivatives_of_qdi(x64):
     qdi = QDICircuit(2, 2)
-    mine = register_circuit(
-        "by hand", qnode_of(paper), n_features=2, weight_shape=qdi.weight_shape
-    )
+    mine = register_circuit("by hand", qnode_of(paper), n_features=2, weight_shape=qdi.weight_shape)
     rng = np.random.default_rng(0)
     features, weights = rng.normal(size=(3, 2)), rng.uniform(0, 6, qdi.weight_shape)
 

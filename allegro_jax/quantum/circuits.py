@@ -167,6 +167,17 @@ def trainable_block(circuit: QDICircuit) -> Callable[..., Any]:
     return functools.partial(qml.StronglyEntanglingLayers, ranges=circuit.ranges)
 
 
+def entangling_cnots(circuit: QDICircuit, layer: int) -> list[tuple[int, int]]:
+    """Control and target of the CNOTs of a layer, as the templates have them."""
+    n = circuit.n_qubits
+    if n == 1:
+        return []
+    if circuit.entangling == "basic":
+        return [(q, (q + 1) % n) for q in range(n if n > 2 else 1)]
+    r = circuit.ranges[layer] if circuit.ranges else layer % (n - 1) + 1
+    return [(q, (q + r) % n) for q in range(n)]
+
+
 def closing_cnots(circuit: QDICircuit) -> list[tuple[int, int]]:
     """Control and target of the CNOTs between the last block and the measurement."""
     single = circuit.measurement_mode == "single"

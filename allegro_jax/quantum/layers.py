@@ -1,6 +1,6 @@
 """Trainable blocks as layers: single-qubit gates as Kronecker products, CNOTs as permutations.
 
-PennyLane takes a block apart into gates. Gates of single qubits that follow one another make one
+PennyLane defines the matrices of the gates. Gates of single qubits that follow one another make one
 matrix per qubit; the Kronecker product of those of half of the qubits acts on half of the axes of
 a state. CNOTs only exchange basis states, and any number of them is one permutation of rows. A
 block of depth D is therefore D times two products with matrices of 2**(n/2) rows and a permutation.
@@ -19,9 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from allegro_jax.quantum.circuits import QDICircuit, closing_cnots, trainable_block
+from allegro_jax.quantum.circuits import QDICircuit, closing_cnots, entangling_cnots
 from allegro_jax.quantum.pauli import EIGENBASIS, eigenvalues, exact_matmul, phases
-from allegro_jax.quantum.pennylane_compat import pennylane_settings
+from allegro_jax.quantum.pennylane_compat import import_pennylane, pennylane_settings
 
 State = Float[Array, "2 states columns"]
 
@@ -92,10 +92,9 @@ def read(state: State, circuit: QDICircuit) -> Float[Array, "edges outputs"]:
 
 def blocks_as_layers(weights: Float[Array, "*shape"], circuit: QDICircuit) -> list[list[Layer]]:
     """All blocks of a circuit, with the changes of basis around them and the closing CNOTs."""
-    gates, stacked = block_gates(weights, circuit)
     blocks = []
-    for index in range(circuit.n_encodings + 1):
-        inner = zip(gates, [matrix[index] for matrix in stacked], strict=True)
+    for index, turns in enumerate(rotations(weights, circuit)):
+        inner = block_gates(turns, circuit)
         blocks.append(merge([*opening(circuit, index), *inner, *closing(circuit, index)], weights))
     return blocks
 
@@ -120,32 +119,33 @@ def _on_every_qubit(matrix: np.ndarray, n_qubits: int) -> list[tuple[Gate, Any]]
     return [(Gate((qubit,), None), matrix) for qubit in range(n_qubits)]
 
 
-def block_gates(
+def rotations(
     weights: Float[Array, "*shape"], circuit: QDICircuit
-) -> tuple[list[Gate], list[Complex[Array, "blocks rows columns"]]]:
-    """The gates that PennyLane takes a block apart into, and their small matrices in all blocks."""
-    gates: list[Gate] = []
-
-    def matrices(block_weights: Array) -> list[Array]:
-        wires = range(circuit.n_qubits)
-        operations = trainable_block(circuit)(block_weights, wires=wires).decomposition()
-        gates[:] = [_gate(operation, circuit.n_qubits) for operation in operations]
-        return [jnp.asarray(operation.matrix(), _complex(weights)) for operation in operations]
-
+) -> Complex[Array, "blocks depth qubits 2 2"]:
+    """PennyLane's matrices of all trainable rotations at once."""
+    qml = import_pennylane()
     with pennylane_settings(weights.dtype):
-        return gates, jax.vmap(matrices, out_axes=0, axis_size=len(weights))(weights)
+        if circuit.entangling == "strong":
+            matrices = qml.Rot.compute_matrix(*weights.reshape(-1, 3).T)
+        else:
+            matrices = qml.RX.compute_matrix(weights.reshape(-1))
+    shape = (circuit.n_encodings + 1, circuit.depth, circuit.n_qubits, 2, 2)
+    return jnp.asarray(matrices, _complex(weights)).reshape(shape)
+
+
+def block_gates(
+    turns: Complex[Array, "depth qubits 2 2"], circuit: QDICircuit
+) -> list[tuple[Gate, Any]]:
+    """The gates of a block: those of its templates, in their order."""
+    n, gates = circuit.n_qubits, []
+    for layer in range(circuit.depth):
+        gates += [(Gate((qubit,), None), turns[layer, qubit]) for qubit in range(n)]
+        gates += [(Gate(pair, _cnot(pair, n)), None) for pair in entangling_cnots(circuit, layer)]
+    return gates
 
 
 def _complex(real: Array) -> jnp.dtype:
     return jnp.promote_types(real.dtype, jnp.complex64)
-
-
-def _gate(operation: Any, n_qubits: int) -> Gate:
-    wires = tuple(operation.wires)
-    if len(wires) == 1:
-        return Gate(wires, None)
-    assert operation.name == "CNOT", operation
-    return Gate(wires, _cnot(wires, n_qubits))
 
 
 def _cnot(wires: tuple[int, ...], n_qubits: int) -> np.ndarray:

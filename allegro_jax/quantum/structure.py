@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from allegro_jax.quantum.circuits import QDICircuit, closing_cnots
+from allegro_jax.quantum.circuits import QDICircuit, closing_cnots, entangling_cnots
 
 _MOST_STRINGS = 4096
 """The backward search ends where an observable has more strings; what is before counts as alive."""
@@ -68,11 +68,9 @@ def gates(circuit: QDICircuit) -> list[Rotation | CNOT]:
 
 def _layer(circuit: QDICircuit, block: int, layer: int) -> list[Rotation | CNOT]:
     n = circuit.n_qubits
+    ring = [CNOT(*pair) for pair in entangling_cnots(circuit, layer)]
     if circuit.entangling == "basic":
-        ring = [CNOT(q, (q + 1) % n) for q in range(n if n > 2 else n - 1)]
         return [*(Rotation("X", q, (block, layer, q)) for q in range(n)), *ring]
-    r = circuit.ranges[layer] if circuit.ranges else layer % max(n - 1, 1) + 1
-    ring = [CNOT(q, (q + r) % n) for q in range(n)] if n > 1 else []
     turns = [
         Rotation(axis, q, (block, layer, q, angle))
         for angle, axis in enumerate("ZYZ")  # Rot gates of different qubits, side by side

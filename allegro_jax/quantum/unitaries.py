@@ -33,6 +33,7 @@ from allegro_jax.quantum.layers import (
     opening,
     read,
     real_form,
+    rotations,
     zero_state,
 )
 from allegro_jax.quantum.pauli import exact_matmul
@@ -76,17 +77,16 @@ def expectations_of_blocks(
 def circuit_blocks(weights: Float[Array, "*shape"], circuit: QDICircuit) -> CircuitBlocks:
     """The part of `expectations_by_unitaries` that depends on the weights alone."""
     n, like = circuit.n_qubits, weights
-    gates, stacked = block_gates(weights, circuit)
-    inner = zip(gates, [matrix[0] for matrix in stacked], strict=True)
-    first = merge([*inner, *closing(circuit, 0)], like)
+    turns = rotations(weights, circuit)
+    first = merge([*block_gates(turns[0], circuit), *closing(circuit, 0)], like)
 
-    def columns(matrices: list[Array]) -> State:
+    def columns(turns: Array) -> State:
         identity = jnp.eye(2**n, dtype=like.dtype)
         start = jnp.stack([identity, jnp.zeros_like(identity)])
-        block = merge([*opening(circuit, 1), *zip(gates, matrices, strict=True)], like)
+        block = merge([*opening(circuit, 1), *block_gates(turns, circuit)], like)
         return apply_layers(block, start, n)
 
-    others = jax.vmap(columns)([matrix[1:] for matrix in stacked])
+    others = jax.vmap(columns)(turns[1:])
     closed = [
         apply_layers(merge(closing(circuit, index + 1), like), block, n)
         for index, block in enumerate(others)

@@ -137,7 +137,8 @@ def block_gates(
     turns: Complex[Array, "depth qubits 2 2"], circuit: QDICircuit
 ) -> list[tuple[Gate, Any]]:
     """The gates of a block: those of its templates, in their order."""
-    n, gates = circuit.n_qubits, []
+    n = circuit.n_qubits
+    gates: list[tuple[Gate, Any]] = []
     for layer in range(circuit.depth):
         gates += [(Gate((qubit,), None), turns[layer, qubit]) for qubit in range(n)]
         gates += [(Gate(pair, _cnot(pair, n)), None) for pair in entangling_cnots(circuit, layer)]

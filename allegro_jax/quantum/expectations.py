@@ -8,8 +8,8 @@ simulator      what it does for every edge           cost of an edge
 ``qnode``      PennyLane's simulation, gate by gate  2**n_qubits times the number of gates
 =============  ====================================  =======================================
 
-All compute the same function; ``auto`` takes the first up to `FEWEST_FOR_LAYERS` - 1 qubits and the
-second from there on (measured: docs/quantum.md).
+All compute the same function. ``auto`` takes matrices of blocks unless the circuit is wide and
+shallow, `LAYER_COST` · depth < 2**(n_qubits / 2) (measured: docs/quantum.md).
 """
 
 from collections.abc import Callable, Mapping
@@ -28,8 +28,8 @@ SIMULATORS: Mapping[str, Callable[..., Array]] = {
     "qnode": qdi_expectations,
 }
 
-FEWEST_FOR_LAYERS = 6
-"""Qubits from which layers on the states of all edges beat matrices of whole blocks."""
+LAYER_COST = 10
+"""What a layer on all edges costs, in products with matrices of 2**(n_qubits / 2) rows."""
 
 
 def chosen_simulator(circuit: QDICircuit, simulator: str = "auto") -> str:
@@ -39,7 +39,8 @@ def chosen_simulator(circuit: QDICircuit, simulator: str = "auto") -> str:
         ValueError: There is no such simulator.
     """
     if simulator == "auto":
-        return "layers" if circuit.n_qubits >= FEWEST_FOR_LAYERS else "unitaries"
+        shallow = LAYER_COST * circuit.depth < 2 ** (circuit.n_qubits / 2)
+        return "layers" if shallow else "unitaries"
     if simulator not in SIMULATORS:
         raise ValueError(
             f"simulator must be one of auto, {', '.join(SIMULATORS)}; got {simulator!r}"

@@ -55,3 +55,8 @@ def test_memory_of_this_machine_is_known():
 def test_a_simulator_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match=r"simulator must be one of auto, unitaries.*'mps'"):
         chosen_simulator(QDICircuit(4), "mps")
+
+
+def test_wide_and_shallow_circuits_run_by_layers_and_others_by_matrices():
+    chosen = {(n, d): chosen_simulator(QDICircuit(n, n, d)) for n in (4, 8, 10) for d in (1, 4)}
+    assert {size for size, name in chosen.items() if name == "layers"} == {(8, 1), (10, 1), (10, 4)}

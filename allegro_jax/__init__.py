@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     from allegro_jax.configs import (
         Allegro2023Config,
         AllegroConfig,
+        CircuitReadout,
         MLPReadout,
         Precision,
+        QDILayer,
         QDIReadout,
         StackedMLPReadout,
     )
     from allegro_jax.datasets import load, official_split, split
     from allegro_jax.models.allegro import Allegro
     from allegro_jax.potential import Potential
+    from allegro_jax.quantum import register_circuit
     from allegro_jax.training import TrainingConfig, config_from_data, train
     from allegro_jax.training.evaluation import evaluate
 
@@ -30,9 +33,11 @@ _ORIGINS = {
     "Allegro": "allegro_jax.models.allegro",
     "Allegro2023Config": "allegro_jax.configs",
     "AllegroConfig": "allegro_jax.configs",
+    "CircuitReadout": "allegro_jax.configs",
     "MLPReadout": "allegro_jax.configs",
     "Potential": "allegro_jax.potential",
     "Precision": "allegro_jax.configs",
+    "QDILayer": "allegro_jax.configs",
     "QDIReadout": "allegro_jax.configs",
     "StackedMLPReadout": "allegro_jax.configs",
     "TrainingConfig": "allegro_jax.training",
@@ -40,6 +45,7 @@ _ORIGINS = {
     "evaluate": "allegro_jax.training.evaluation",
     "load": "allegro_jax.datasets",
     "official_split": "allegro_jax.datasets",
+    "register_circuit": "allegro_jax.quantum",
     "split": "allegro_jax.datasets",
     "train": "allegro_jax.training",
 }
@@ -48,9 +54,11 @@ __all__ = [
     "Allegro",
     "Allegro2023Config",
     "AllegroConfig",
+    "CircuitReadout",
     "MLPReadout",
     "Potential",
     "Precision",
+    "QDILayer",
     "QDIReadout",
     "StackedMLPReadout",
     "TrainingConfig",
@@ -58,6 +66,7 @@ __all__ = [
     "evaluate",
     "load",
     "official_split",
+    "register_circuit",
     "split",
     "train",
 ]

@@ -4,6 +4,7 @@
     python -m experiments.benchmark --peers=all --output=runs/benchmark.jsonl
     python -m experiments.benchmark --sizes=M --systems=molecule-5 --tasks=training --analysis
     python -m experiments.benchmark --circuits=4,6,8 --sizes=
+    python -m experiments.benchmark --circuits=6,8 --circuit_depths=4 --simulators=layers --sizes=
 
 Every measurement is a process of its own on one core, and one JSON line; a table follows. See
 docs/performance.md for what the columns mean and how the peers' environments are made.
@@ -25,9 +26,15 @@ _SYSTEMS = flags.DEFINE_list(
     "molecule-1, molecule-5, molecule-32, copper-32, copper-500, copper-4000, copper-32000.",
 )
 _TASKS = flags.DEFINE_list("tasks", ["inference", "training"], "inference, training.")
-_READOUTS = flags.DEFINE_list("readouts", ["mlp"], "mlp, qdi (4 qubits, depth 3).")
+_READOUTS = flags.DEFINE_list(
+    "readouts", ["mlp"], "mlp, qdi (4 qubits, depth 3), or such as qdi-10x4."
+)
 _DTYPES = flags.DEFINE_list("dtypes", ["float32"], "float32, float64.")
 _CIRCUITS = flags.DEFINE_list("circuits", [], "Qubits of circuits to compare with PennyLane's.")
+_DEPTHS = flags.DEFINE_list("circuit_depths", ["2"], "Entangling layers per block of circuits.")
+_SIMULATORS = flags.DEFINE_list(
+    "simulators", ["auto", "qnode"], "Of circuits: auto, unitaries, layers, qnode."
+)
 _PEERS = flags.DEFINE_list(
     "peers",
     [],
@@ -69,11 +76,16 @@ def measure() -> list[dict]:
     chosen = cases.all_cases(
         _SIZES.value, _SYSTEMS.value, _TASKS.value, _READOUTS.value, _DTYPES.value
     )
-    chosen += [circuits.CircuitCase(int(qubits)) for qubits in _CIRCUITS.value]
+    cases.check_names("simulator", _SIMULATORS.value, circuits.SIMULATORS)
+    chosen += [
+        circuits.CircuitCase(int(qubits), int(depth))
+        for depth in _DEPTHS.value
+        for qubits in _CIRCUITS.value
+    ]
     peers = chosen_peers(_PEERS.value)
     core = processes.default_core() if _CORE.value is None else _CORE.value
     platform = _PLATFORM.value or run.default_platform()
-    settings = run.Settings(_SECONDS.value, core, platform, _warn)
+    settings = run.Settings(_SECONDS.value, core, platform, _warn, tuple(_SIMULATORS.value))
     lines = []
     for line in run.measurements(chosen, peers, settings):
         lines.append(line)

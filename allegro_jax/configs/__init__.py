@@ -10,10 +10,10 @@ from allegro_jax.configs.architectures import ARCHITECTURES, config_class, confi
 from allegro_jax.configs.base import FORMAT_VERSION, ModelConfig, Normalization, PerType
 from allegro_jax.configs.checks import Nonlinearity
 from allegro_jax.configs.parts import ZBL, MLPConfig, Precision, SplineBasis
+from allegro_jax.configs.quantum import CircuitReadout, QDILayer, QDIReadout
 from allegro_jax.configs.readouts import (
     READOUT_KINDS,
     MLPReadout,
-    QDIReadout,
     Readout,
     StackedMLPReadout,
 )
@@ -25,6 +25,7 @@ __all__ = [
     "ZBL",
     "Allegro2023Config",
     "AllegroConfig",
+    "CircuitReadout",
     "MLPConfig",
     "MLPReadout",
     "ModelConfig",
@@ -32,6 +33,7 @@ __all__ = [
     "Normalization",
     "PerType",
     "Precision",
+    "QDILayer",
     "QDIReadout",
     "Readout",
     "SplineBasis",

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from allegro_jax.configs.checks import build, freeze, is_integer, is_number, is_positive, require
 from allegro_jax.configs.parts import ZBL, Precision
+from allegro_jax.configs.quantum import QDILayer
 from allegro_jax.configs.readouts import READOUT_KINDS, MLPReadout, Readout, untag_readout
 
 PerType = float | tuple[float, ...]
@@ -38,6 +39,7 @@ class ModelConfig:
         pair_potential: `ZBL` or None.
         tensor_product: back end of the tensor product; "auto" takes that of the platform, "sparse"
             is unrolled, "dense" uses matrix products, "e3nn" is `e3nn_jax.tensor_product`.
+        latent_circuit: `QDILayer` beside the perceptron of every Allegro layer, or None.
         precision: floating-point types.
     """
 
@@ -59,10 +61,15 @@ class ModelConfig:
     pair_potential: ZBL | None = None
     tensor_product: Literal["auto", "sparse", "dense", "e3nn"] = "auto"
     precision: Precision = Precision()
+    latent_circuit: QDILayer | None = None
 
     architecture: ClassVar[str]
     """Name of the architecture, which tags the JSON form."""
-    part_types: ClassVar[Mapping[str, type]] = {"pair_potential": ZBL, "precision": Precision}
+    part_types: ClassVar[Mapping[str, type]] = {
+        "pair_potential": ZBL,
+        "precision": Precision,
+        "latent_circuit": QDILayer,
+    }
     """Fields that hold a config of their own."""
 
     def __post_init__(self) -> None:
@@ -139,7 +146,7 @@ class ModelConfig:
         """Returns a dictionary that `json.dumps` accepts and `from_json` reads back."""
         data = dataclasses.asdict(self)
         data["readout"]["kind"] = next(
-            kind for kind, cls in READOUT_KINDS.items() if isinstance(self.readout, cls)
+            kind for kind, cls in READOUT_KINDS.items() if type(self.readout) is cls
         )
         return {"format_version": FORMAT_VERSION, "architecture": self.architecture, **data}
 

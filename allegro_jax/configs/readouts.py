@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from allegro_jax.configs.checks import (
     Nonlinearity,
@@ -12,6 +12,7 @@ from allegro_jax.configs.checks import (
     require_nonlinearity,
     require_widths,
 )
+from allegro_jax.configs.quantum import CircuitReadout, QDIReadout
 
 
 @dataclass(frozen=True)
@@ -45,57 +46,12 @@ class StackedMLPReadout:
         require_nonlinearity(self, "activation")
 
 
-@dataclass(frozen=True)
-class QDIReadout:
-    """Allegro+QDI: a quantum depth-infused circuit between two linear maps of the edge scalars.
-
-    E_ij = u(r_ij) Linear(Linear(QDI(MLP(h_ij; hidden; features)); final_width); 1).
-
-    Attributes:
-        hidden: widths of the perceptron before the circuit.
-        features: numbers encoded into the circuit, a multiple of `n_qubits`.
-        n_qubits: width of the circuit.
-        depth: entangling layers per trainable block.
-        entangling: "strong" (three angles per qubit) or "basic" (one angle).
-        rotation: axis of the rotations that encode the features.
-        measure: Pauli operator whose expectation is read on every qubit.
-        final_width: channels between the circuit and the edge energy.
-        activation: nonlinearity of the classical parts.
-        simulator: "unitaries" (exact, at nearly classical speed) or "qnode" (PennyLane's own
-            state-vector simulation, gate by gate); both compute the same function.
-    """
-
-    hidden: tuple[int, ...] = (32,)
-    features: int = 4
-    n_qubits: int = 4
-    depth: int = 1
-    entangling: Literal["strong", "basic"] = "strong"
-    rotation: Literal["X", "Y", "Z"] = "Z"
-    measure: Literal["X", "Y", "Z"] = "Y"
-    final_width: int = 16
-    activation: Nonlinearity | None = "silu"
-    simulator: Literal["unitaries", "qnode"] = "unitaries"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", freeze(self.hidden))
-        require_widths(self, "hidden")
-        for field in ("n_qubits", "features", "depth", "final_width"):
-            require(is_integer(getattr(self, field), 1), self, field, "an integer >= 1")
-        multiple = f"a multiple of n_qubits = {self.n_qubits}"
-        require(self.features % self.n_qubits == 0, self, "features", multiple)
-        require(self.entangling in ("strong", "basic"), self, "entangling", "'strong' or 'basic'")
-        for field in ("rotation", "measure"):
-            require(getattr(self, field) in ("X", "Y", "Z"), self, field, "'X', 'Y' or 'Z'")
-        ok = self.simulator in ("unitaries", "qnode")
-        require(ok, self, "simulator", "'unitaries' or 'qnode'")
-        require_nonlinearity(self, "activation")
-
-
-Readout = MLPReadout | StackedMLPReadout | QDIReadout
+Readout = MLPReadout | StackedMLPReadout | QDIReadout | CircuitReadout
 READOUT_KINDS: Mapping[str, type] = {
     "mlp": MLPReadout,
     "stacked_mlp": StackedMLPReadout,
     "qdi": QDIReadout,
+    "circuit": CircuitReadout,
 }
 
 

@@ -137,6 +137,8 @@ def check_exportable(config: AllegroConfig) -> None:
         raise ValueError(
             f"nequip has no {type(readout).__name__}; only MLPReadout can be exported."
         )
+    if config.latent_circuit is not None:
+        raise ValueError("nequip has no circuits in its latents; latent_circuit must be None.")
     if len(set(readout.hidden)) > 1:
         raise ValueError(f"nequip needs equal widths in readout.hidden; got {readout.hidden}.")
     if config.precision.network not in ("float32", "float64"):

@@ -62,8 +62,9 @@ class Allegro(EdgeEnergyModel):
             )
             tensors = self._couple(layer, tensors, environment)
             sizes = (num_scalars,) if layer == config.num_layers - 1 else sizes  # no more weights
-            latent = self._mlp(sum(sizes), f"latent_{layer}")
-            block, *weights = latent.in_parts([*scalars, tensors[0]], sizes)
+            inputs = [*scalars, tensors[0]]
+            latent = self._mlp(sum(sizes), f"latent_{layer}").in_parts(inputs, sizes)
+            block, *weights = self._with_circuit(layer, latent, inputs, sizes)
             scalars.append(block)
         return scalars
 

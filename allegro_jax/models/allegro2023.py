@@ -68,9 +68,11 @@ class Allegro2023(EdgeEnergyModel):
                 weights, harmonics, edges.centers, config.l_max, config.num_tensor_features
             )
             scalars, tensors = self._couple(layer, tensors, environment)
+            inputs = [latent, scalars]
             update = self._mlp(config.latent_widths, config.latent_nonlinearity, f"latent_{layer}")(
-                [latent, scalars]
+                inputs
             )
+            (update,) = self._with_circuit(layer, [update], inputs, (config.latent_size,))
             latent = _residual(latent, envelope[:, None] * update, ratios[layer])
         return [latent]
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from allegro_jax.configs import ModelConfig, PerType
-from allegro_jax.models.readouts import build_readout
+from allegro_jax.models.readouts import build_readout, latent_circuit_name
 from allegro_jax.nn.environment import Centers, sum_to_centers
 from allegro_jax.nn.geometry import edge_geometry
 from allegro_jax.nn.pair_repulsion import zbl_edge_energies
@@ -100,6 +100,24 @@ class EdgeEnergyModel(nn.Module):
             config.readout, normalization=config.normalization, dtype=dtype, name="readout"
         )
         return readout(self._edge_scalars(edges), edges.envelope.astype(dtype))[:, 0]
+
+    def _with_circuit(
+        self,
+        layer: int,
+        latent: list[Float[Array, "edges ?outputs"]],
+        scalars: list[Float[Array, "edges ?features"]],
+        sizes: tuple[int, ...],
+    ) -> list[Float[Array, "edges ?outputs"]]:
+        """Adds the circuit beside the perceptron of a layer, if the config has one."""
+        config = self.config
+        if config.latent_circuit is None:
+            return latent
+        from allegro_jax.models.circuits import LatentCircuit  # as in `build_readout`
+
+        dtype, name = jnp.dtype(config.precision.network), latent_circuit_name(layer)
+        options = (config.latent_circuit, sum(sizes), config.normalization, dtype)
+        parts = LatentCircuit(*options, name=name)(scalars, sizes)
+        return [part + change for part, change in zip(latent, parts, strict=True)]
 
     def _edges(
         self,

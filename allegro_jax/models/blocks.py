@@ -93,12 +93,19 @@ def _cached_edges(config: ModelConfig) -> int:
 def _fitting_edges(config: ModelConfig) -> int:
     """Edges whose features fit into the memory of an accelerator."""
     itemsize = jnp.dtype(config.precision.network).itemsize
-    return int(_ACCELERATOR_BYTES / (_FEATURES_ALIVE * itemsize * _feature_size(config)))
+    numbers = max(_feature_size(config), _amplitudes(config))
+    return int(_ACCELERATOR_BYTES / (_FEATURES_ALIVE * itemsize * numbers))
 
 
 def _feature_size(config: ModelConfig) -> int:
     """Numbers in a tensor feature of an edge."""
     return config.num_tensor_features * (config.l_max + 1) ** 2
+
+
+def _amplitudes(config: ModelConfig) -> int:
+    """Numbers in the state of the widest QDI circuit on an edge."""
+    circuits = (config.readout, config.latent_circuit)
+    return 2 ** (1 + max(getattr(circuit, "n_qubits", 0) for circuit in circuits))
 
 
 def _threads() -> int:

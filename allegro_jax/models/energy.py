@@ -126,7 +126,7 @@ def predict(
     if plan is None:
         gradients, atomic = jax.grad(total_energy, has_aux=True)(vectors)
     else:
-        variables = {"params": params, **prepared_variables(model.config.readout, params)}
+        variables = {"params": params, **prepared_variables(model.config, params)}
         atomic, gradients = evaluate_blocks(model, plan, variables, vectors, _centred(graph))
     return Predictions(
         energy=_sum_over_graphs(atomic, graph),

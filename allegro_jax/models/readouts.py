@@ -13,7 +13,15 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from allegro_jax.configs import MLPReadout, Normalization, QDIReadout, Readout, StackedMLPReadout
+from allegro_jax.configs import (
+    CircuitReadout,
+    MLPReadout,
+    ModelConfig,
+    Normalization,
+    QDIReadout,
+    Readout,
+    StackedMLPReadout,
+)
 from allegro_jax.nn.mlp import MLP
 
 
@@ -67,7 +75,7 @@ def build_readout(
         dtype: type of weights and computation.
         name: name of the readout in the parameters.
     """
-    if isinstance(config, QDIReadout):
+    if isinstance(config, QDIReadout | CircuitReadout):
         # PennyLane takes seconds to import, and only this readout needs it.
         from allegro_jax.models.qdi import QDIReadoutModule
 
@@ -77,18 +85,30 @@ def build_readout(
     return MLPReadoutModule(config, normalization, dtype, name=name)
 
 
-def prepared_variables(config: Readout, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Computes once what a readout would compute from its parameters in every block of edges.
+def prepared_variables(config: ModelConfig, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Computes once what a model would compute from its parameters in every block of edges.
 
     Args:
-        config: readout config.
+        config: config of the model.
         params: parameters of the whole model.
 
     Returns:
         Collections of variables to pass to the model beside its parameters.
     """
-    if not isinstance(config, QDIReadout):
+    readout, latent = config.readout, config.latent_circuit
+    if latent is None and not isinstance(readout, QDIReadout):
         return {}
-    from allegro_jax.models.qdi import PREPARED, prepare  # as in `build_readout`
+    from allegro_jax.models.circuits import PREPARED, prepare  # as in `build_readout`
 
-    return {PREPARED: {"readout": prepare(config, params["readout"])}}
+    prepared = {}
+    if isinstance(readout, QDIReadout):
+        prepared["readout"] = prepare(readout, params["readout"], readout.n_circuits)
+    if latent is not None:
+        names = [latent_circuit_name(layer) for layer in range(config.num_layers)]
+        prepared |= {name: prepare(latent, params[name]) for name in names}
+    return {PREPARED: prepared}
+
+
+def latent_circuit_name(layer: int) -> str:
+    """Name of the circuit of an Allegro layer in the parameters."""
+    return f"latent_{layer}_circuit"

@@ -16,6 +16,12 @@ A block has ``depth`` layers, each one of
 * ``"basic"``: RX on every qubit, then the CNOT ring q -> q + 1 mod n, for two qubits 0 -> 1 alone
   (:class:`pennylane.BasicEntanglerLayers`); n weights.
 
+What is measured is every qubit (``measurement_mode="none"``), the qubits 0, 2, 4, ... (``"even"``),
+or qubit 0 alone after CNOTs from all others onto it (``"single"``). The vendor's interface has
+these modes, but does not say where the CNOTs of ``"single"`` are; ours make the output the
+expectation of P_0 Z_1 ... Z_{n-1} for P = Y or Z, in which every qubit takes part, while X_0 stays
+X_0.
+
 Known properties of the paper's circuit (strong, RZ, one encoding, depth 1): the first RZ of every
 qubit acts on |0>, so the weights w1, w4, w7 and w10 of Fig. 3a have zero gradient (to rounding)
 whatever is measured; the output is periodic in every feature (2 pi) and bounded by 1.
@@ -40,6 +46,7 @@ from allegro_jax.quantum.pennylane_compat import import_pennylane, pennylane_set
 
 ENTANGLING = ("strong", "basic")
 AXES = ("X", "Y", "Z")
+MEASUREMENT_MODES = ("none", "even", "single")
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,10 @@ class QDICircuit:
         depth: Entangling layers in each of the E + 1 trainable blocks.
         entangling: ``"strong"`` (three weights per qubit and layer) or ``"basic"`` (one).
         rotation: Axis of the encoding rotations: ``"X"``, ``"Y"`` or ``"Z"`` (the paper's).
-        measure: Pauli operator read from every qubit: ``"X"``, ``"Y"`` (the paper's) or ``"Z"``.
+        measure: Pauli operator that is read: ``"X"``, ``"Y"`` (the paper's) or ``"Z"``.
+        ranges: Distance r of the CNOTs in each layer of a strong block, ``depth`` integers; None
+            for PennyLane's, r = (layer mod (n - 1)) + 1.
+        measurement_mode: Qubits that are read: ``"none"`` (all, no mode), ``"even"``, ``"single"``.
 
     Raises:
         ValueError: A value is out of range, or the features do not fill the qubits evenly.
@@ -69,21 +79,45 @@ class QDICircuit:
     entangling: str = "strong"
     rotation: str = "Z"
     measure: str = "Y"
+    ranges: tuple[int, ...] | None = None
+    measurement_mode: str = "none"
 
     def __post_init__(self) -> None:
+        self._check_choices()
+        self._check_ranges()
+        if self.n_features % self.n_qubits:
+            raise ValueError(self._misfit())
+
+    def _check_choices(self) -> None:
         for name in ("n_features", "n_qubits", "depth"):
             if getattr(self, name) < 1:
                 raise ValueError(
                     f"a QDI circuit needs {name} >= 1, got {name}={getattr(self, name)}"
                 )
-        for name, allowed in (("entangling", ENTANGLING), ("rotation", AXES), ("measure", AXES)):
+        choices = {
+            "entangling": ENTANGLING,
+            "rotation": AXES,
+            "measure": AXES,
+            "measurement_mode": MEASUREMENT_MODES,
+        }
+        for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(
                     f"QDI {name} must be one of {', '.join(map(repr, allowed))}, "
                     f"got {getattr(self, name)!r}"
                 )
-        if self.n_features % self.n_qubits:
-            raise ValueError(self._misfit())
+
+    def _check_ranges(self) -> None:
+        if self.ranges is None:
+            return
+        object.__setattr__(self, "ranges", tuple(self.ranges))
+        ok = self.entangling == "strong" and len(self.ranges) == self.depth
+        if not ok or any(r % self.n_qubits == 0 for r in self.ranges):
+            raise ValueError(
+                f"QDI ranges are for strong entangling, one per layer (depth={self.depth}), and no "
+                f"multiple of n_qubits={self.n_qubits}; got {self.ranges} with "
+                f"entangling={self.entangling!r}"
+            )
 
     def _misfit(self) -> str:
         """Say which numbers of features and of qubits would fit."""
@@ -102,6 +136,17 @@ class QDICircuit:
         return self.n_features // self.n_qubits
 
     @property
+    def measured(self) -> tuple[int, ...]:
+        """The qubits that are read."""
+        qubits = {"none": range(self.n_qubits), "even": range(0, self.n_qubits, 2)}
+        return tuple(qubits.get(self.measurement_mode, range(1)))
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of expectation values."""
+        return len(self.measured)
+
+    @property
     def weight_shape(self) -> tuple[int, ...]:
         """Shape of the weights: ``[E + 1, depth, n_qubits(, 3 if strong)]``."""
         shape = (self.n_encodings + 1, self.depth, self.n_qubits)
@@ -117,8 +162,26 @@ class QDICircuit:
 def trainable_block(circuit: QDICircuit) -> Callable[..., Any]:
     """The PennyLane template of a trainable block: ``template(weights [depth, ...], wires)``."""
     qml = import_pennylane()
-    templates = {"strong": qml.StronglyEntanglingLayers, "basic": qml.BasicEntanglerLayers}
-    return templates[circuit.entangling]
+    if circuit.entangling == "basic":
+        return qml.BasicEntanglerLayers
+    return functools.partial(qml.StronglyEntanglingLayers, ranges=circuit.ranges)
+
+
+def entangling_cnots(circuit: QDICircuit, layer: int) -> list[tuple[int, int]]:
+    """Control and target of the CNOTs of a layer, as the templates have them."""
+    n = circuit.n_qubits
+    if n == 1:
+        return []
+    if circuit.entangling == "basic":
+        return [(q, (q + 1) % n) for q in range(n if n > 2 else 1)]
+    r = circuit.ranges[layer] if circuit.ranges else layer % (n - 1) + 1
+    return [(q, (q + r) % n) for q in range(n)]
+
+
+def closing_cnots(circuit: QDICircuit) -> list[tuple[int, int]]:
+    """Control and target of the CNOTs between the last block and the measurement."""
+    single = circuit.measurement_mode == "single"
+    return [(qubit, 0) for qubit in range(1, circuit.n_qubits)] if single else []
 
 
 @functools.lru_cache(maxsize=64)
@@ -129,7 +192,7 @@ def qdi_qnode(circuit: QDICircuit) -> Callable[[Array, Array], list[Array]]:
         circuit: What to build.
 
     Returns:
-        ``qnode(features [n_features], weights [weight_shape])`` -> list of n_qubits scalars. Call
+        ``qnode(features [n_features], weights [weight_shape])`` -> list of n_outputs scalars. Call
         it inside :func:`pennylane_settings`, as :func:`qdi_expectations` does; ask it directly
         for drawings (``pennylane.draw(qnode)``).
     """
@@ -148,14 +211,32 @@ def qdi_qnode(circuit: QDICircuit) -> Callable[[Array, Array], list[Array]]:
             for q in wires:
                 encode(features[e * circuit.n_qubits + q], wires=q)
             block(weights[e + 1], wires=wires)
-        return [qml.expval(pauli(q)) for q in wires]
+        for cnot in closing_cnots(circuit):
+            qml.CNOT(wires=cnot)
+        return [qml.expval(pauli(q)) for q in circuit.measured]
 
     return qnode
 
 
+def check_shapes(
+    features: Float[Array, "edges features"], weights: Float[Array, "*shape"], circuit: QDICircuit
+) -> None:
+    """Raises a ValueError that says what was expected if inputs do not fit a circuit."""
+    if features.dtype not in (jnp.float32, jnp.float64):
+        raise ValueError(f"expected float32 or float64 features, got {features.dtype}; cast them")
+    if features.ndim != 2 or features.shape[1] != circuit.n_features:
+        raise ValueError(
+            f"expected features of shape [edges, {circuit.n_features}], got {features.shape}"
+        )
+    if weights.shape != circuit.weight_shape:
+        raise ValueError(
+            f"expected weights of shape {circuit.weight_shape} for {circuit}, got {weights.shape}"
+        )
+
+
 def qdi_expectations(
     features: Float[Array, "edges features"], weights: Float[Array, "*shape"], circuit: QDICircuit
-) -> Float[Array, "edges qubits"]:
+) -> Float[Array, "edges outputs"]:
     """Expectation values <P_q> of the QDI circuit on every edge.
 
     Runs in complex64, or in complex128 for float64 features. Compiled; works inside jit and vmap
@@ -167,7 +248,7 @@ def qdi_expectations(
         circuit: The circuit.
 
     Returns:
-        Values in [-1, 1], ``[edges, n_qubits]``, in the dtype of ``features``.
+        Values in [-1, 1], ``[edges, n_outputs]``, in the dtype of ``features``.
 
     Raises:
         ValueError: A shape does not fit the circuit, or features of another dtype.
@@ -179,16 +260,7 @@ def qdi_expectations(
         (10, 4)
     """
     features = jnp.asarray(features)
-    if features.dtype not in (jnp.float32, jnp.float64):
-        raise ValueError(f"expected float32 or float64 features, got {features.dtype}; cast them")
-    if features.ndim != 2 or features.shape[1] != circuit.n_features:
-        raise ValueError(
-            f"expected features of shape [edges, {circuit.n_features}], got {features.shape}"
-        )
-    if weights.shape != circuit.weight_shape:
-        raise ValueError(
-            f"expected weights of shape {circuit.weight_shape} for {circuit}, got {weights.shape}"
-        )
+    check_shapes(features, weights, circuit)
     return _mapped_over_edges(features, jnp.asarray(weights, features.dtype), circuit)
 
 

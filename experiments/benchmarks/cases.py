@@ -68,7 +68,7 @@ SYSTEMS: Mapping[str, System] = {
     "copper-4000": _copper(4000),
     "copper-32000": _copper(32000),
 }
-READOUTS = ("mlp", "qdi")
+READOUTS = ("mlp", "qdi", *(f"qdi-{n}x{depth}" for n in range(1, 13) for depth in range(1, 9)))
 DTYPES = ("float32", "float64")
 TASKS = ("inference", "training")
 
@@ -82,7 +82,7 @@ class Case:
         system: Key of `SYSTEMS`.
         task: "inference" (energy, forces, stress) or "training" (one optimiser step on energies
             and forces).
-        readout: "mlp", or "qdi" (4 qubits, depth 3).
+        readout: "mlp", "qdi" (4 qubits, depth 3), or such as "qdi-10x4" (10 qubits, depth 4).
         dtype: Type of the network.
     """
 
@@ -125,7 +125,8 @@ def check_names(what: str, names: Iterable[str], known: Iterable[str]) -> None:
     known = list(known)
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise ValueError(f"unknown {what} {', '.join(unknown)}; choose from {', '.join(known)}")
+        shown = known if len(known) < 20 else [*known[:4], "...", known[-1]]
+        raise ValueError(f"unknown {what} {', '.join(unknown)}; choose from {', '.join(shown)}")
 
 
 def all_cases(

@@ -1,4 +1,4 @@
-"""The quantum circuit by unitaries against PennyLane's QNode, in training's double backward.
+"""The simulators of a quantum circuit against PennyLane's QNode, in training's double backward.
 
 `python -m experiments.benchmarks.circuits REQUEST` measures one of them: value and gradient in the
 weights of the sum of squared input gradients, g(w) = Σ_edges |∂/∂x Σ_q <P_q>(x, w)|².
@@ -10,7 +10,7 @@ import dataclasses
 import importlib.metadata
 from typing import Any
 
-SIMULATORS = ("unitaries", "qnode")
+SIMULATORS = ("auto", "unitaries", "layers", "qnode")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,15 +41,14 @@ def measure(case: CircuitCase, simulator: str, seconds: float) -> dict[str, Any]
     """Compiles and times a simulator in this process."""
     import jax
 
-    from allegro_jax.models.qdi import SIMULATORS as FUNCTIONS
     from allegro_jax.quantum.circuits import QDICircuit
+    from allegro_jax.quantum.expectations import expectations
     from experiments.benchmarks.measuring import jax_program
 
     circuit = QDICircuit(n_features=case.qubits, n_qubits=case.qubits, depth=case.depth)
-    simulate = FUNCTIONS[simulator]
 
     def squared_gradients(weights: jax.Array, features: jax.Array) -> jax.Array:
-        gradient = jax.grad(lambda x: simulate(x, weights, circuit).sum())(features)
+        gradient = jax.grad(lambda x: expectations(x, weights, circuit, simulator).sum())(features)
         return (gradient**2).sum()
 
     keys = jax.random.split(jax.random.key(0))

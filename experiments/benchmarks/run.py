@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from experiments.benchmarks import peer_runs, processes
 from experiments.benchmarks.cases import SYSTEMS, Case
-from experiments.benchmarks.circuits import SIMULATORS, CircuitCase
+from experiments.benchmarks.circuits import CircuitCase
 from experiments.benchmarks.table import OURS
 
 ROOT = Path(__file__).parents[2]
@@ -27,12 +27,14 @@ class Settings(NamedTuple):
         core: The core that every process is pinned to; negative for all.
         platform: Of JAX: "cpu", "gpu", "tpu".
         warn: Told why something was left out.
+        simulators: Of circuits; "auto" is the one that a model takes, and counts as ours.
     """
 
     seconds: float
     core: int
     platform: str
     warn: Callable[[str], None]
+    simulators: tuple[str, ...] = ("auto", "qnode")
 
 
 def measurements(
@@ -80,9 +82,9 @@ def _implementations(
     case: Case | CircuitCase, peers: Sequence[str], settings: Settings
 ) -> Iterator[tuple[str, Callable[[], Line]]]:
     if isinstance(case, CircuitCase):
-        for simulator in SIMULATORS:
+        for simulator in settings.simulators:
             request = {**case.as_dict(), "simulator": simulator, "seconds": settings.seconds}
-            name = OURS if simulator == SIMULATORS[0] else simulator
+            name = OURS if simulator == "auto" else simulator
             yield name, lambda request=request: _own("circuits", request, settings)
         return
     request = {"case": case.as_dict(), "seconds": settings.seconds}

@@ -56,7 +56,7 @@ def _key(line: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _plain(line: Mapping[str, Any], ours: Mapping[tuple, Any]) -> Mapping[str, Any] | None:
     """The same case of ours with the plain readout, for one with the quantum readout."""
-    if line["implementation"] != OURS or line["case"].get("readout") != "qdi":
+    if line["implementation"] != OURS or line["case"].get("readout", "mlp") == "mlp":
         return None
     return ours.get(_key({**line, "case": {**line["case"], "readout": "mlp"}}))
 

@@ -19,12 +19,10 @@ _PACKAGES = ("allegro-jax", "jax", "jaxlib", "flax", "numpy")
 
 def config_of(case: Case) -> Any:
     """Returns the `AllegroConfig` of a case."""
-    from allegro_jax.configs import AllegroConfig, MLPConfig, MLPReadout, Precision, QDIReadout
+    from allegro_jax.configs import AllegroConfig, MLPConfig, Precision
 
     size, system = SIZES[case.size], SYSTEMS[case.system]
     perceptron = MLPConfig(depth=1, width=size.scalars)
-    hidden = (size.scalars,)
-    readouts = {"mlp": MLPReadout(hidden), "qdi": QDIReadout(hidden, n_qubits=4, depth=3)}
     return AllegroConfig(
         type_names=system.types,
         cutoff=system.cutoff,
@@ -35,12 +33,21 @@ def config_of(case: Case) -> Any:
         num_tensor_features=size.tensors,
         scalar_embed_mlp=perceptron,
         allegro_mlp=perceptron,
-        readout=readouts[case.readout],
+        readout=_readout_of(case, (size.scalars,)),
         avg_num_neighbors=system.avg_num_neighbors,
         per_type_energy_scales=1.0,
         per_type_energy_shifts=-1.0,
         precision=Precision(*(case.dtype,) * 3),
     )
+
+
+def _readout_of(case: Case, hidden: tuple[int, ...]) -> Any:
+    from allegro_jax.configs import MLPReadout, QDIReadout
+
+    if case.readout == "mlp":
+        return MLPReadout(hidden)
+    qubits, depth = map(int, (case.readout.removeprefix("qdi-").replace("qdi", "4x3")).split("x"))
+    return QDIReadout(hidden, features=qubits, n_qubits=qubits, depth=depth)
 
 
 def program_of(case: Case, seed: int = 0) -> tuple[Callable, tuple]:

@@ -10,9 +10,11 @@ from allegro_jax.configs import (
     ZBL,
     Allegro2023Config,
     AllegroConfig,
+    CircuitReadout,
     MLPConfig,
     MLPReadout,
     Precision,
+    QDILayer,
     QDIReadout,
     SplineBasis,
     StackedMLPReadout,
@@ -37,6 +39,25 @@ CONFIGS = {
         pair_potential=ZBL(5.0),
         polynomial_cutoff_p=6.5,
         precision=Precision("float64", "float32", "float64"),
+    ),
+    "quantum": AllegroConfig(
+        **MINIMAL,
+        latent_circuit=QDILayer(4, 2, 2, ranges=(1, 1), initialization="zeros"),
+        readout=QDIReadout(
+            features=6,
+            n_qubits=3,
+            entangling="basic",
+            measurement_mode="single",
+            input_scale=0.5,
+            train_input_scale=True,
+            learn_frequency=True,
+            initialization="normal",
+            initial_std=0.2,
+            drop_dead_weights=True,
+            simulator="layers",
+            n_circuits=2,
+            parallel_widths=(8, 4),
+        ),
     ),
     "2023": Allegro2023Config(**MINIMAL),
     "2023, everything": Allegro2023Config(
@@ -119,6 +140,19 @@ def test_an_invalid_field_is_named_with_the_value_received(field, value):
         (lambda: QDIReadout(features=5, n_qubits=4), "features"),
         (lambda: QDIReadout(entangling="weak"), "entangling"),
         (lambda: QDIReadout(rotation="W"), "rotation"),
+        (lambda: QDIReadout(n_qubits=0), "n_qubits.*>= 1; got 0"),
+        (lambda: QDIReadout(features=5, n_qubits=4), "multiple of n_qubits = 4, such as 4 or 8"),
+        (lambda: QDIReadout(measurement_mode="odd"), "measurement_mode"),
+        (lambda: QDIReadout(ranges=(4,)), "ranges.*no multiples of n_qubits = 4"),
+        (lambda: QDIReadout(entangling="basic", ranges=(1,)), "ranges.*strong"),
+        (lambda: QDIReadout(input_scale=float("inf")), "input_scale"),
+        (lambda: QDIReadout(initialization="ones"), "initialization"),
+        (lambda: QDIReadout(initial_std=0.0), "initial_std"),
+        (lambda: QDIReadout(n_circuits=0), "n_circuits"),
+        (lambda: QDIReadout(parallel_widths=(0,)), "parallel_widths"),
+        (lambda: QDIReadout(simulator="mps"), "simulator"),
+        (lambda: CircuitReadout(circuit="nobody's"), 'no circuit is registered as "nobody\'s"'),
+        (lambda: AllegroConfig(**MINIMAL, latent_circuit=QDIReadout()), "latent_circuit"),
         (lambda: Precision(network="float16"), "network"),
         (lambda: ZBL(polynomial_cutoff_p=1), "polynomial_cutoff_p"),
         (lambda: SplineBasis(num_splines=4, span=4), "span"),
@@ -155,6 +189,27 @@ def test_json_without_an_architecture_is_of_the_current_one():
     data = AllegroConfig(**MINIMAL).to_json()
     del data["architecture"]
     assert config_from_json(data) == AllegroConfig(**MINIMAL)
+
+
+def test_json_of_the_first_qdi_readouts_still_loads():
+    """As written before circuits had options: these fields, and the simulator by name."""
+    data = AllegroConfig(**MINIMAL).to_json()
+    del data["latent_circuit"]
+    data["readout"] = {
+        "kind": "qdi",
+        "hidden": [32],
+        "features": 4,
+        "n_qubits": 4,
+        "depth": 1,
+        "entangling": "strong",
+        "rotation": "Z",
+        "measure": "Y",
+        "final_width": 16,
+        "activation": "silu",
+        "simulator": "unitaries",
+    }
+    expected = QDIReadout(simulator="unitaries")
+    assert config_from_json(json.loads(json.dumps(data))).readout == expected
 
 
 def test_numbers_of_the_types_are_atomic_numbers():

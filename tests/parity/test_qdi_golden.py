@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from allegro_jax.quantum.circuits import QDICircuit, qdi_expectations
+from allegro_jax.quantum.layers import expectations_by_layers
 from allegro_jax.quantum.unitaries import expectations_by_unitaries
 
 GOLDEN = json.loads(Path(__file__).with_name("qdi_golden.json").read_text())
@@ -44,11 +45,12 @@ def test_expectations_equal_the_golden_values_to_1e_10(entry, x64):
     np.testing.assert_allclose(values[0], entry["expval"], rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("simulate", [expectations_by_unitaries, expectations_by_layers])
 @pytest.mark.parametrize("entry", GOLDEN, ids=name_of)
-def test_blocks_as_matrices_give_the_golden_values_to_1e_10(entry, x64):
+def test_the_other_simulators_give_the_golden_values_to_1e_10(entry, simulate, x64):
     circuit = circuit_of(entry)
     with jax.disable_jit():
-        values = expectations_by_unitaries(*map(jnp.asarray, inputs_of(circuit)), circuit)
+        values = simulate(*map(jnp.asarray, inputs_of(circuit)), circuit)
     np.testing.assert_allclose(values[0], entry["expval"], rtol=0, atol=1e-10)
 
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,17 @@ from allegro_jax.nn.radial import polynomial_envelope
 from allegro_jax.quantum.circuits import QDICircuit, qdi_expectations
 
 SMALL = QDIReadout(hidden=(8,), features=4, n_qubits=2, depth=1, final_width=3)
-READOUTS = [MLPReadout((8,)), StackedMLPReadout((8,), 4, (4, 4)), SMALL]
+HYBRID = dataclasses.replace(
+    SMALL,
+    n_circuits=2,
+    parallel_widths=(4, 2),
+    learn_frequency=True,
+    train_input_scale=True,
+    drop_dead_weights=True,
+    measurement_mode="single",
+    simulator="layers",
+)
+READOUTS = [MLPReadout((8,)), StackedMLPReadout((8,), 4, (4, 4)), SMALL, HYBRID]
 CHANNELS = 5
 
 
@@ -56,7 +68,7 @@ def test_circuit_weights_start_anywhere_on_the_circle():
     np.testing.assert_allclose(quarters, 1000, atol=120)
 
 
-@pytest.mark.parametrize("config", READOUTS, ids=lambda config: type(config).__name__)
+@pytest.mark.parametrize("config", READOUTS, ids=["mlp", "stacked", "qdi", "hybrid"])
 def test_edge_energy_and_two_derivatives_go_to_zero_at_the_cutoff(config, x64):
     """u_p has a triple zero: E falls as (1 - x)^3, its derivatives as (1 - x)^2 and (1 - x)."""
     module = build_readout(config, normalization="fan_in", dtype=jnp.float64, name="readout")

@@ -1,7 +1,7 @@
 """Quantum circuits as layers of a model: their parameters, and where these start."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -22,7 +22,37 @@ from allegro_jax.quantum.user_circuits import user_expectations
 PREPARED = "prepared"
 """Collection of variables that `prepare` makes of the parameters."""
 
+ANGLES = "intermediates"
+"""Collection in which every circuit leaves its angles for a caller that makes it mutable."""
+
+LINEARIZED = "linearized"
+"""Collection of variables, each a `Linearization` that takes the place of a circuit."""
+
 CircuitConfig = QDIReadout | QDILayer | CircuitReadout
+
+
+class Linearization(NamedTuple):
+    """A circuit that is known by its values and slopes at the angles a of every row alone.
+
+    C(a') = v + J (a' - a), so that energies are made of v, and forces of J by the chain rule.
+
+    Attributes:
+        values: v.
+        jacobians: J.
+    """
+
+    values: Float[Array, "rows outputs"]
+    jacobians: Float[Array, "rows outputs features"]
+
+    def at(self, angles: Float[Array, "rows features"]) -> Float[Array, "rows outputs"]:
+        """Returns v, with J as its derivative by the angles."""
+        change = angles - jax.lax.stop_gradient(angles)
+        return self.values + jnp.einsum("rof,rf->ro", self.jacobians, change)
+
+
+def circuit_suffix(index: int) -> str:
+    """What the names of all but the first circuit of a module end with."""
+    return f"_{index}" if index else ""
 
 
 def qdi_circuit(config: QDIReadout | QDILayer) -> QDICircuit:
@@ -66,7 +96,7 @@ def _weight_shape(config: CircuitConfig) -> tuple[int, ...]:
     return circuit_of(config).weight_shape
 
 
-def _all_weights(config: CircuitConfig, weights: Array) -> Float[Array, "*shape"]:
+def all_weights(config: CircuitConfig, weights: Array) -> Float[Array, "*shape"]:
     """The weights of the circuit from those that are parameters."""
     if not isinstance(config, CircuitReadout) and config.drop_dead_weights:
         return spread_weights(weights, qdi_circuit(config))
@@ -83,6 +113,9 @@ def circuit_layer(
 
     It runs in float32 at least, since angles do not bear the rounding of bfloat16.
 
+    Callers of the model may read the angles, after `input_scale` and frequencies, from the
+    collection `ANGLES`, and put a `Linearization` in the place of the circuit.
+
     Args:
         module: gets the parameters ``circuit_weights``, and ``input_scale`` and ``frequencies`` if
             these are trained.
@@ -90,12 +123,16 @@ def circuit_layer(
         features: before `input_scale` and frequencies multiply them.
         index: number of the circuit in the module; all but the first have it in their names.
     """
-    suffix = f"_{index}" if index else ""
+    suffix = circuit_suffix(index)
     dtype = jnp.promote_types(features.dtype, jnp.float32)
     angles = _scaled(module, config, features.astype(dtype), suffix)
     shape = _weight_shape(config)
     weights = module.param(f"circuit_weights{suffix}", _initializer(config), shape, dtype)
     name = f"circuit{suffix}"
+    module.sow(ANGLES, name, angles)
+    if module.has_variable(LINEARIZED, name):
+        known: Linearization = module.get_variable(LINEARIZED, name)
+        return known.at(angles).astype(features.dtype)
     blocks = module.get_variable(PREPARED, name) if module.has_variable(PREPARED, name) else None
     return _values(config, angles, weights, blocks).astype(features.dtype)
 
@@ -124,7 +161,7 @@ def _values(
     if blocks is not None:
         check_memory(circuit, len(angles), "unitaries", angles.dtype)
         return expectations_of_blocks(angles, blocks, circuit)
-    return expectations(angles, _all_weights(config, weights), circuit, config.simulator)
+    return expectations(angles, all_weights(config, weights), circuit, config.simulator)
 
 
 def prepare(config: CircuitConfig, params: Mapping[str, Array], count: int = 1) -> dict[str, Any]:
@@ -145,10 +182,10 @@ def prepare(config: CircuitConfig, params: Mapping[str, Array], count: int = 1) 
     if chosen_simulator(circuit, config.simulator) != "unitaries":
         return {}
     check_memory(circuit, 1, "unitaries")
-    suffixes = ["", *(f"_{index}" for index in range(1, count))]
+    suffixes = [circuit_suffix(index) for index in range(count)]
     return {
         f"circuit{suffix}": circuit_blocks(
-            _all_weights(config, params[f"circuit_weights{suffix}"]), circuit
+            all_weights(config, params[f"circuit_weights{suffix}"]), circuit
         )
         for suffix in suffixes
     }

@@ -6,6 +6,7 @@ configs are equal, so they share what is compiled.
 
 import contextlib
 import importlib
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -95,11 +96,33 @@ def energies(
     """Energies of a padded batch (eV) without any derivative; see `predict`."""
     graph = jax.tree.map(jnp.asarray, graph)  # numpy batches may be constants of a trace
     vectors = edge_vectors(graph, jnp.dtype(model.config.precision.geometry))
-    return _sum_over_graphs(_atomic_energies(model, params, graph, vectors), graph)
+    return _sum_over_graphs(_atomic_energies(model, {"params": params}, graph, vectors), graph)
+
+
+def recorded(
+    model: EdgeEnergyModel, variables: Mapping[str, Any], graph: jraph.GraphsTuple, collection: str
+) -> dict[str, Any]:
+    """What the modules of a model leave in a collection when it evaluates a padded batch.
+
+    Args:
+        model: the architecture; static under jit.
+        variables: its parameters, and other collections.
+        graph: batch in the layout of `allegro_jax.graphs`.
+        collection: name of the collection.
+    """
+    graph = jax.tree.map(jnp.asarray, graph)
+    vectors = edge_vectors(graph, jnp.dtype(model.config.precision.geometry))
+    _, left = model.apply(variables, *_inputs(graph, vectors), mutable=[collection])
+    return dict(left[collection])
 
 
 def predict(
-    model: EdgeEnergyModel, params: Params, graph: jraph.GraphsTuple, *, in_blocks: bool = True
+    model: EdgeEnergyModel,
+    params: Params,
+    graph: jraph.GraphsTuple,
+    *,
+    in_blocks: bool = True,
+    of_edges: Mapping[str, Any] | None = None,
 ) -> Predictions:
     """Evaluates a model and its derivatives on a padded batch.
 
@@ -114,15 +137,17 @@ def predict(
         in_blocks: let a large batch be evaluated block by block (see `plan_blocks`). The
             numbers are the same up to rounding, but only False can be differentiated forwards,
             or backwards more than once.
+        of_edges: collections of variables that hold something for every edge of this batch, which
+            is then evaluated in one piece.
     """
     graph = jax.tree.map(jnp.asarray, graph)  # numpy batches may be constants of a trace
     vectors = edge_vectors(graph, jnp.dtype(model.config.precision.geometry))
 
     def total_energy(vectors: Array) -> tuple[Array, Array]:
-        atomic = _atomic_energies(model, params, graph, vectors)
+        atomic = _atomic_energies(model, {"params": params, **(of_edges or {})}, graph, vectors)
         return atomic.sum(), atomic
 
-    plan = plan_blocks(model.config, graph) if in_blocks else None
+    plan = plan_blocks(model.config, graph) if in_blocks and not of_edges else None
     if plan is None:
         gradients, atomic = jax.grad(total_energy, has_aux=True)(vectors)
     else:
@@ -139,15 +164,21 @@ def predict(
 compiled_predict = jax.jit(predict, static_argnums=0)
 
 
+def _inputs(
+    graph: jraph.GraphsTuple, vectors: Float[Array, "edges 3"]
+) -> tuple[Array, Array, Array, Array]:
+    """Arguments of a model."""
+    species = graph.nodes["species"]
+    return vectors, species, species[graph.senders], graph.receivers
+
+
 def _atomic_energies(
     model: EdgeEnergyModel,
-    params: Params,
+    variables: Mapping[str, Any],
     graph: jraph.GraphsTuple,
     vectors: Float[Array, "edges 3"],
 ) -> Float[Array, "atoms"]:
-    species = graph.nodes["species"]
-    neighbor_species = species[graph.senders]
-    atomic = model.apply({"params": params}, vectors, species, neighbor_species, graph.receivers)
+    atomic = model.apply(variables, *_inputs(graph, vectors))
     return jnp.where(jraph.get_node_padding_mask(graph), jnp.asarray(atomic), 0.0)
 
 

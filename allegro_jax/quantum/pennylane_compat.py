@@ -4,8 +4,9 @@ PennyLane up to at least 0.45.1 asks ``jax.core.is_concrete`` and ``jax.core.con
 whether a traced value is known. JAX 0.10 deprecated both names (each call warns) and 0.11 removed
 them (each QNode call fails), while PennyLane's metadata lets pip resolve the broken pair. JAX moved
 ``concrete_or_error`` to ``jax.extend.core``, and ``is_concrete`` follows from it, so the two names
-are put back where PennyLane looks for them. ``tests/allegro_jax/nn/test_pennylane_compat.py`` fails
-once PennyLane no longer asks: this module then reduces to ``import pennylane``.
+are put back where PennyLane looks for them. Once PennyLane no longer asks,
+``tests/allegro_jax/quantum/test_pennylane_compat.py`` fails, and this module reduces to
+``import pennylane``.
 """
 
 from __future__ import annotations

@@ -12,6 +12,11 @@ Two rules find weights whose gradient is exactly zero for all features, weights 
 Strings are integers, the X parts of all qubits in the high bits and the Z parts in the low ones.
 Both rules are exact where they find something. They do not find weights that only become one
 with another (two rotations about one axis in a row): that takes the rank of a Jacobian.
+
+`allegro_jax.quantum.diagnostics.diagnose_weights` calls the same weights dead, for any circuit, by
+their derivatives at random inputs and weights. A test compares both. What is left out of a model
+(``drop_dead_weights``) goes by the rules here, which need no samples and cannot mistake a small
+derivative for none.
 """
 
 import functools
@@ -80,7 +85,7 @@ def _layer(circuit: QDICircuit, block: int, layer: int) -> list[Rotation | CNOT]
 
 
 def dead_weights(circuit: QDICircuit) -> tuple[tuple[int, ...], ...]:
-    """Indices of the weights whose gradient is exactly zero, in ascending order.
+    """Indices of the weights whose gradient the gates make exactly zero, in ascending order.
 
     Example:
         >>> dead_weights(QDICircuit(n_features=4))

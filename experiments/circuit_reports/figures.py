@@ -32,14 +32,15 @@ def drawing(result: Measurements) -> bytes | None:
     import pennylane as qml
     from matplotlib import pyplot as plt
 
-    from allegro_jax.quantum.circuits import qdi_qnode
+    from allegro_jax.quantum.diagnostics import of_circuit
 
     circuit = result.circuit
-    gates = (circuit.n_weights + circuit.n_features) + 2 * circuit.n_qubits * circuit.depth
-    if gates > MAX_DRAWN:
-        return None
+    qnode = of_circuit(circuit).require_qnode("a drawing")
     arguments = np.zeros(circuit.n_features), np.zeros(circuit.weight_shape)
-    draw = qml.draw_mpl(qdi_qnode(circuit), level="device", style="black_white")
+    tape = qml.workflow.construct_tape(qnode, level="device")(*arguments)
+    if len(tape.operations) > MAX_DRAWN:
+        return None
+    draw = qml.draw_mpl(qnode, level="device", style="black_white")
     figure, _ = draw(*arguments)
     try:
         return _png(figure, dpi=80, bbox_inches="tight")
@@ -89,7 +90,7 @@ def fisher(result: Measurements) -> bytes:
         axes.set_xlabel("eigenvalue, largest first")
         axes.set_xlim(0.0, result.weights.n_weights + 1.0)
         axes.grid(alpha=0.25, lw=0.5)
-    panels[0].axvline(2**result.circuit.n_qubits - 1 + 0.5, color="0.5", lw=0.8, ls=":")
+    panels[0].axvline(2**result.n_qubits - 1 + 0.5, color="0.5", lw=0.8, ls=":")
     panels[0].set_ylabel("Fisher information (rad$^{-2}$)")
     panels[1].legend(fontsize=8, loc="lower left")
     return _png(figure)
@@ -149,7 +150,7 @@ def states(result: Measurements) -> bytes:
     right.hist(
         result.entanglement, np.linspace(0, 1, 41), density=True, color=COLOURS[0], alpha=0.6
     )
-    haar = haar_entanglement(result.circuit.n_qubits)
+    haar = haar_entanglement(result.n_qubits)
     right.axvline(haar, color="k", lw=1.2, label=f"Haar mean {haar:.3f}")
     mean = float(result.entanglement.mean())
     right.axvline(mean, color=COLOURS[1], lw=1.2, ls="--", label=f"circuit mean {mean:.3f}")
@@ -160,8 +161,10 @@ def states(result: Measurements) -> bytes:
     return _png(figure)
 
 
-def gradients(result: Measurements) -> bytes:
-    """Draws gradient variances against the number of qubits."""
+def gradients(result: Measurements) -> bytes | None:
+    """Draws gradient variances against the number of qubits; None without any."""
+    if not result.gradients:
+        return None
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
     axes = figure.add_subplot()
     depths = sorted({row.depth for row in result.gradients})

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from allegro_jax.quantum import UserCircuit
 from allegro_jax.quantum.circuits import QDICircuit
 from allegro_jax.quantum.diagnostics import (
     CircuitSamples,
@@ -28,6 +29,7 @@ from allegro_jax.quantum.diagnostics import (
     gradient_scaling,
     integer_degrees,
     meyer_wallach,
+    of_circuit,
     of_qdi,
     pair_fidelities,
     quantum_fisher,
@@ -38,6 +40,8 @@ from allegro_jax.quantum.diagnostics import (
 
 MEMORY = 4e8
 """Bytes that the derivatives of the sampled states may take."""
+
+AnyCircuit = QDICircuit | UserCircuit
 
 N_DATA = (1_000, 10_000, 1_000_000)
 """Numbers of training examples for which effective dimensions are given."""
@@ -109,12 +113,13 @@ class Measurements:
         expressibility: fidelities against Haar.
         entanglement: Meyer-Wallach Q of random states of the circuit.
         entropies: entanglement entropy of a qubit (bits) of the same states.
-        gradients: variances against qubits and depth.
+        gradients: variances against qubits and depth; none of a registered circuit, which has one
+            size.
         trained: the same at trained weights; None without a potential.
         seconds: what the measurements took, by name.
     """
 
-    circuit: QDICircuit
+    circuit: AnyCircuit
     weights: WeightReport
     joined_rank: int
     joined_weights: int
@@ -128,9 +133,14 @@ class Measurements:
     trained: Trained | None
     seconds: Mapping[str, float]
 
+    @property
+    def n_qubits(self) -> int:
+        """Qubits of the circuit."""
+        return of_circuit(self.circuit).n_qubits
+
 
 def measure(
-    circuit: QDICircuit,
+    circuit: AnyCircuit,
     effort: Effort,
     trained: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Measurements:
@@ -142,7 +152,7 @@ def measure(
         trained: weights and angles of edges of a potential.
     """
     clock = _Clock()
-    function = of_qdi(circuit)
+    function = of_circuit(circuit)
     samples = _samples(circuit, effort)
     clock.lap("weights and Fisher information")
     joined = with_linear_maps(function, samples.outputs.shape[-1])
@@ -154,10 +164,7 @@ def measure(
     clock.lap("Fourier series")
     fidelities, states = pair_fidelities(function, effort.pairs, effort.seed)
     clock.lap("expressibility and entanglement")
-    sizes = [(n, depth) for depth in effort.depths for n in effort.qubits]
-    gradients = gradient_scaling(
-        lambda n, depth: of_qdi(_resized(circuit, n, depth)), sizes, effort.gradients, effort.seed
-    )
+    gradients = _gradients(circuit, effort)
     clock.lap("gradient variances")
     return Measurements(
         circuit=circuit,
@@ -167,7 +174,7 @@ def measure(
         fisher=_fisher(samples),
         spectrum_sizes=[2 * len(spectrum) - 1 for spectrum in spectra],
         fourier=fourier,
-        expressibility=expressibility(fidelities, circuit.n_qubits),
+        expressibility=expressibility(fidelities, function.n_qubits),
         entanglement=meyer_wallach(states),
         entropies=entanglement_entropy(states),
         gradients=gradients,
@@ -186,23 +193,35 @@ class _Clock:
         self.seconds[name], self._last = now - self._last, now
 
 
-def enough_inputs(circuit: QDICircuit) -> int:
+def enough_inputs(circuit: AnyCircuit) -> int:
     """Inputs whose outputs are twice as many as the weights, so that ranks are those of weights."""
-    _, eigenvalues = of_qdi(circuit).require_state("a rank")
+    _, eigenvalues = of_circuit(circuit).require_state("a rank")
     return 2 * -(-circuit.n_weights // len(eigenvalues))
 
 
-def _samples(circuit: QDICircuit, effort: Effort) -> CircuitSamples:
+def _samples(circuit: AnyCircuit, effort: Effort) -> CircuitSamples:
     """As many samples as asked for and as fit into memory."""
     inputs = max(effort.inputs, enough_inputs(circuit))
-    each = 16.0 * inputs * 2**circuit.n_qubits * circuit.n_weights
+    function = of_circuit(circuit)
+    each = 16.0 * inputs * 2**function.n_qubits * circuit.n_weights
     samples = int(np.clip(MEMORY / each, 2, effort.samples))
-    return sample_circuit(of_qdi(circuit), samples, inputs, effort.seed)
+    return sample_circuit(function, samples, inputs, effort.seed)
+
+
+def _gradients(circuit: AnyCircuit, effort: Effort) -> Sequence[GradientVariance]:
+    if isinstance(circuit, UserCircuit):
+        return []
+    sizes = [(n, depth) for depth in effort.depths for n in effort.qubits]
+    return gradient_scaling(
+        lambda n, depth: of_qdi(_resized(circuit, n, depth)), sizes, effort.gradients, effort.seed
+    )
 
 
 def _resized(circuit: QDICircuit, n_qubits: int, depth: int) -> QDICircuit:
+    """The circuit on other qubits; CNOT ranges, which belong to a size, are PennyLane's."""
     features = circuit.n_encodings * n_qubits
-    return dataclasses.replace(circuit, n_features=features, n_qubits=n_qubits, depth=depth)
+    size = {"n_features": features, "n_qubits": n_qubits, "depth": depth, "ranges": None}
+    return dataclasses.replace(circuit, **size)
 
 
 def _fisher(samples: CircuitSamples) -> dict[str, FisherNumbers]:
@@ -221,8 +240,8 @@ def _fisher_of(matrices: Float[np.ndarray, "samples inputs weights weights"]) ->
     return FisherNumbers(FisherSpectrum.of(matrices), FisherSpectrum.of(mean), dimensions)
 
 
-def _fourier(circuit: QDICircuit, weights: np.ndarray | None = None) -> FourierReport | None:
-    function = of_qdi(circuit)
+def _fourier(circuit: AnyCircuit, weights: np.ndarray | None = None) -> FourierReport | None:
+    function = of_circuit(circuit)
     try:
         degrees = integer_degrees(encoded_spectra(function, weights))
         given = None if weights is None else weights[None]
@@ -231,8 +250,8 @@ def _fourier(circuit: QDICircuit, weights: np.ndarray | None = None) -> FourierR
         return None  # a grid beyond memory, or no common period: the page says so
 
 
-def _trained(circuit: QDICircuit, weights: np.ndarray, angles: np.ndarray) -> Trained:
-    samples = sample_circuit(of_qdi(circuit), weights=weights[None], features=angles)
+def _trained(circuit: AnyCircuit, weights: np.ndarray, angles: np.ndarray) -> Trained:
+    samples = sample_circuit(of_circuit(circuit), weights=weights[None], features=angles)
     states, _ = samples.quantum()
     return Trained(
         angles=angles,

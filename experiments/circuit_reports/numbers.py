@@ -15,14 +15,19 @@ from allegro_jax.quantum.diagnostics import (
     WeightReport,
     decay_per_qubit,
 )
-from experiments.circuit_reports.measurements import FisherNumbers, Measurements, Trained
+from experiments.circuit_reports.measurements import (
+    AnyCircuit,
+    FisherNumbers,
+    Measurements,
+    Trained,
+)
 
 
 def numbers(result: Measurements) -> dict[str, Any]:
     """Returns the numbers of a report for JSON."""
     weights, gradients = result.weights, result.gradients
     return {
-        "circuit": dataclasses.asdict(result.circuit),
+        "circuit": _circuit_numbers(result.circuit),
         "weights": _weight_numbers(weights),
         "rank_with_linear_maps": result.joined_rank,
         "weights_with_linear_maps": result.joined_weights,
@@ -34,7 +39,7 @@ def numbers(result: Measurements) -> dict[str, Any]:
         "meyer_wallach": {
             "mean": float(result.entanglement.mean()),
             "std": float(result.entanglement.std()),
-            "haar": haar_entanglement(result.circuit.n_qubits),
+            "haar": haar_entanglement(result.n_qubits),
         },
         "entanglement_entropy_bits": float(result.entropies.mean()),
         "gradient_variances": [vars(row) for row in gradients],
@@ -64,6 +69,12 @@ def floor(result: Expressibility) -> float:
     """What the divergence of Haar-random states would be on average for as many pairs."""
     expected = result.haar * result.counts.sum()
     return float(np.sum(expected > 1.0) - 1) / (2.0 * float(result.counts.sum()))
+
+
+def _circuit_numbers(circuit: AnyCircuit) -> dict[str, Any]:
+    """All options of a circuit but the QNode of a registered one."""
+    names = [field.name for field in dataclasses.fields(circuit) if field.name != "qnode"]
+    return {name: getattr(circuit, name) for name in names}
 
 
 def _weight_numbers(report: WeightReport) -> dict[str, Any]:

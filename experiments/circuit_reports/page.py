@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from allegro_jax.quantum.circuits import QDICircuit
 from experiments.circuit_reports import figures
 from experiments.circuit_reports.measurements import FisherNumbers, Measurements
 from experiments.circuit_reports.numbers import decays, floor, haar_entanglement, numbers
@@ -23,16 +24,19 @@ if TYPE_CHECKING:
     from allegro_jax.quantum.hardware.potentials import HardwareErrors
 
 
-def write(result: Measurements, errors: Sequence[HardwareErrors], workdir: Path) -> dict[str, Any]:
+def write(
+    result: Measurements, errors: Sequence[HardwareErrors], workdir: Path, place: str = ""
+) -> dict[str, Any]:
     """Writes `report.html`, `report.json` and the pictures.
 
     Args:
         result: What was measured.
         errors: Losses of a potential on hardware; none without a potential.
         workdir: Where to; made if need be.
+        place: Name of the circuit in a potential, if it is in one.
 
     Returns:
-        The numbers in `report.json`.
+        The numbers in `report.json`, and the path of the page.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     pictures = {name: draw(result) for name, draw in figures.PICTURES.items()}
@@ -46,17 +50,24 @@ def write(result: Measurements, errors: Sequence[HardwareErrors], workdir: Path)
     drawn = {name for name, png in pictures.items() if png is not None}
     values = numbers(result) | {"hardware": [dataclasses.asdict(each) for each in errors]}
     (workdir / "report.json").write_text(json.dumps(values, indent=1))
-    (workdir / "report.html").write_text(_html(result, errors, drawn))
-    return values
+    report = workdir / "report.html"
+    report.write_text(_html(result, errors, drawn, place))
+    return values | {"report": str(report)}
 
 
-def _html(result: Measurements, errors: Sequence[HardwareErrors], drawn: set[str]) -> str:
+def _html(
+    result: Measurements, errors: Sequence[HardwareErrors], drawn: set[str], place: str
+) -> str:
     circuit = result.circuit
-    title = f"QDI circuit: {circuit.n_qubits} qubits, {circuit.n_features} features"
-    title += f", depth {circuit.depth}"
+    qdi = isinstance(circuit, QDICircuit)
+    title = "QDI circuit" if qdi else f"Circuit {circuit.name}"
+    title += f": {result.n_qubits} qubits, {circuit.n_features} features"
+    title += f", depth {circuit.depth}" if qdi else ""
+    title += f" ({place})" if place else ""
+    options = str(circuit) if qdi else f"The registered circuit {circuit.name}"
     sections = [
         f"<h1>{escape(title)}</h1>",
-        f"<p>{escape(str(circuit))}: {circuit.n_weights} weights. Random weights and features are "
+        f"<p>{escape(options)}: {circuit.n_weights} weights. Random weights and features are "
         "drawn from U(0, 2π).</p>",
         _image("circuit", drawn) or "<p>Too many gates to be drawn.</p>",
         _weights(result, drawn),
@@ -94,7 +105,7 @@ def _weights(result: Measurements, drawn: set[str]) -> str:
 
 
 def _fisher(result: Measurements, drawn: set[str]) -> str:
-    bound = 2**result.circuit.n_qubits - 1
+    bound = 2**result.n_qubits - 1
     text = (
         "<h2>Fisher information</h2><p>Three kinds: of the state (the bound of every measurement), "
         "of the joint outcomes when all qubits are read, and of the outputs as a model fitted by "
@@ -147,7 +158,7 @@ def _fourier_table(report: FourierReport) -> str:
 
 
 def _states(result: Measurements, drawn: set[str]) -> str:
-    n = result.circuit.n_qubits
+    n = result.n_qubits
     given = result.expressibility
     rows = [
         ["expressibility, KL(circuit ‖ Haar) (nats); 0 is best", f"{given.divergence:.4f}"],
@@ -162,6 +173,8 @@ def _states(result: Measurements, drawn: set[str]) -> str:
 
 
 def _gradients(result: Measurements, drawn: set[str]) -> str:
+    if not result.gradients:
+        return ""
     rows = [
         [row["depth"], f"{row['local']:.2f}", f"{row['whole']:.2f}"]
         for row in decays(result.gradients)
@@ -199,11 +212,11 @@ def _hardware(errors: Sequence[HardwareErrors], drawn: set[str]) -> str:
         return ""
     first = errors[0]
     text = (
-        "<h2>On hardware</h2><p>Deviation from exact circuits on "
+        "<h2>On hardware</h2><p>Deviation of the whole potential from exact circuits on "
         f"{first.structures} structures with {first.edges:,} edges; {first.circuits:,} circuits, "
-        "each of all its shots. Values and derivatives by the angles (parameter-shift rule) are "
-        "measured for every edge, the classical parts are exact. Depolarising channels follow "
-        "every gate.</p>"
+        "each of all its shots. Values and derivatives by the angles (parameter-shift rule) of "
+        "every circuit of the model are measured on every edge, the classical parts are exact. "
+        "Depolarising channels follow every gate.</p>"
     )
     header = ["shots", "rate, one qubit", "rate, two qubits", "energy MAE (meV / atom)"]
     header += ["force MAE (meV/Å)", "force RMSE (meV/Å)", "force MAE to labels (meV/Å)"]

@@ -17,7 +17,7 @@ import pytest
 from ase.build import bulk
 from jax import export
 
-from allegro_jax.configs import ZBL
+from allegro_jax.configs import ZBL, QDILayer
 from allegro_jax.datasets.dataset import Structure
 from allegro_jax.graphs import batch_structures
 from allegro_jax.graphs.batches import MaxNeighbors
@@ -117,6 +117,16 @@ def test_a_training_step_lowers_for_all_platforms(architecture, readout, graph):
     assert program.platforms == PLATFORMS
     assert custom_calls(program.mlir_module()) <= SAFE_CALLS
     assert not program.ordered_effects and not program.unordered_effects  # noqa: PT018
+
+
+@pytest.mark.usefixtures("plan")
+def test_circuits_in_the_latents_lower_for_all_platforms_layer_by_layer(graph):
+    layer = QDILayer(2, 2, simulator="layers", drop_dead_weights=True)
+    config = dataclasses.replace(model_config("2025", "mlp"), latent_circuit=layer, num_layers=1)
+    program = exported(functools.partial(predict, build_model(config)), params_like(config), graph)
+    assert program.platforms == PLATFORMS
+    assert custom_calls(program.mlir_module()) <= SAFE_CALLS
+    assert "f64" not in program.mlir_module()
 
 
 @pytest.mark.usefixtures("plan")

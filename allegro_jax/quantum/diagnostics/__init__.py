@@ -1,6 +1,11 @@
 """What a circuit can represent and how well it trains, for any circuit; see docs/circuits.md."""
 
-from allegro_jax.quantum.diagnostics.circuit_function import CircuitFunction, of_qdi, of_qnode
+from allegro_jax.quantum.diagnostics.circuit_function import (
+    CircuitFunction,
+    of_circuit,
+    of_qdi,
+    of_qnode,
+)
 from allegro_jax.quantum.diagnostics.entanglement import (
     Expressibility,
     entanglement_entropy,
@@ -54,6 +59,7 @@ __all__ = [
     "gradient_variances",
     "integer_degrees",
     "meyer_wallach",
+    "of_circuit",
     "of_qdi",
     "of_qnode",
     "pair_fidelities",

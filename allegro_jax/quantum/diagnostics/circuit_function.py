@@ -18,6 +18,8 @@ from jaxtyping import Array, Float
 
 from allegro_jax.quantum.circuits import QDICircuit, qdi_qnode
 from allegro_jax.quantum.pennylane_compat import import_pennylane, pennylane_settings
+from allegro_jax.quantum.registry import UserCircuit
+from allegro_jax.quantum.user_circuits import user_expectations
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +55,16 @@ class CircuitFunction:
     def n_weights(self) -> int:
         """Number of trainable weights."""
         return int(np.prod(self.weight_shape))
+
+    @property
+    def n_qubits(self) -> int:
+        """Number of qubits.
+
+        Raises:
+            ValueError: This is a plain function.
+        """
+        _, eigenvalues = self.require_state("a number of qubits")
+        return int(eigenvalues.shape[1]).bit_length() - 1
 
     def require_qnode(self, purpose: str) -> Callable[..., Any]:
         """Returns the QNode.
@@ -125,6 +137,31 @@ def of_qdi(circuit: QDICircuit) -> CircuitFunction:
         24
     """
     return of_qnode(qdi_qnode(circuit), circuit.n_features, circuit.weight_shape)
+
+
+@functools.lru_cache(maxsize=64)
+def of_circuit(circuit: QDICircuit | UserCircuit) -> CircuitFunction:
+    """Takes a circuit of this project, or one that was registered.
+
+    Raises:
+        ValueError: A registered circuit returns something else than expectation values of Pauli
+            words that can be read together.
+    """
+    if isinstance(circuit, QDICircuit):
+        return of_qdi(circuit)
+    function = of_qnode(circuit.qnode, circuit.n_features, circuit.weight_shape)
+    point = np.linspace(0.3, 0.9, circuit.n_features), np.ones(circuit.weight_shape)
+    with pennylane_settings(jnp.float64):
+        features, weights = map(jnp.asarray, point)
+        returned = user_expectations(features[None], weights, circuit)[0]
+        expected = jax.jit(function.outputs)(features, weights)
+        agree = np.allclose(expected, returned, atol=1e-9)
+    if not agree:
+        raise ValueError(
+            f"expected {circuit.name!r} to return a list of expectation values in the order in "
+            "which they are measured, got them in another, as in a dictionary; return a list"
+        )
+    return function
 
 
 def circuit_tape(qnode: Callable[..., Any], features: Any, weights: Any) -> Any:

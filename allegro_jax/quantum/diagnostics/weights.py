@@ -5,6 +5,9 @@ Two ranks tell how many directions in the space of weights change the function:
 * that of J [inputs · outputs, weights], the Jacobian of all outputs over many inputs;
 * that of the readout E(x) = Σ_q a_q f_q(x + b; w) + c with linear maps around the circuit, whose
   a, b and c can take over the work of some weights of the circuit.
+
+A dead weight is seen here by its derivatives, in any circuit and with no knowledge of its gates.
+For circuits of this project `allegro_jax.quantum.structure.dead_weights` proves it from the gates.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ class WeightReport:
 
     Attributes:
         n_weights: all of them.
-        dead: flat indices of the weights without any effect.
+        dead: flat indices of the weights without any effect in the samples.
         gradients: largest |∂f/∂w| of each weight over all samples, inputs and outputs.
         ranks: rank of the stacked Jacobian for every weight vector.
         null_shares: share of each weight in the directions without effect, averaged over the weight

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from allegro_jax.quantum.diagnostics.circuit_function import (
     CircuitFunction,
     circuit_tape,
+    reading_gates,
     wires_of,
 )
 from allegro_jax.quantum.pennylane_compat import import_pennylane
@@ -22,7 +23,8 @@ def to_openqasm(
     """Writes a circuit for one vector of features.
 
     The gates that turn the measured Pauli operators into Z come last, so that <P_q> is the mean of
-    (-1)**c[q] over the shots. All qubits are measured.
+    (-1)**c[q] over the shots, and the mean of a Pauli word that of the product over its qubits. All
+    qubits are measured.
 
     Args:
         circuit: made of a QNode.
@@ -51,4 +53,7 @@ def to_openqasm(
         )
     tape = circuit_tape(qnode, features, weights.reshape(circuit.weight_shape))
     wires = qml.wires.Wires(wires_of(qnode, tape))
-    return qml.to_openqasm(tape, wires=wires, rotations=True, precision=precision)
+    # PennyLane's own rotations turn a qubit once for every word that it is in.
+    gates = [*tape.operations, *reading_gates(tape)]
+    turned = tape.copy(operations=gates, measurements=[qml.probs(wires=wires)])
+    return qml.to_openqasm(turned, wires=wires, rotations=False, precision=precision)

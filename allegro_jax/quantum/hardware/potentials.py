@@ -1,66 +1,67 @@
-"""What a trained Allegro+QDI potential would lose on hardware.
+"""What a trained potential with quantum circuits would lose on hardware.
 
-The circuit of every edge is measured as `measure_on` does, values and derivatives by the angles,
-and both take the place of the exact circuit in the potential,
+Every circuit of the model (in the readout and in the latents) is measured on every edge as
+`measure_on` does, values and derivatives by the angles, and both take the place of the exact
+circuit in the potential,
 
-    <P>(a') = v + J (a' - a)    at the angles a of the edge,
+    C(a') = v + J (a' - a)    at the angles a of the edge,
 
 so that energies are made of the measured values v, and forces of the measured derivatives J by the
-chain rule through the classical parts, which stay exact. A readout behind another circuit sees
-what was measured there. This is how forces would be had from a device: sampled energies cannot
-be differentiated, and finite differences of them would multiply their noise by the inverse step.
+chain rule through the classical parts, which stay exact. A circuit behind another one gets the
+angles that follow from what was measured there. This is how forces would be had from a device:
+sampled energies cannot be differentiated, and finite differences of them would multiply their noise
+by the inverse step.
+
+A circuit in a latent subtracts its value at zero, C(0), which is measured once for each batch and
+layer, as if it were one more edge.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import jraph
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
-from allegro_jax.configs import QDIReadout
 from allegro_jax.datasets import Dataset
 from allegro_jax.graphs import GraphDataset, ordered_batches
 from allegro_jax.models.base import EdgeEnergyModel
 from allegro_jax.models.build import build_model
-from allegro_jax.models.energy import Params, Predictions, energies, precision_scope, predict
-from allegro_jax.models.qdi import QDIReadoutModule, qdi_circuit
+from allegro_jax.models.circuits import ANGLES, LINEARIZED, Linearization, circuit_of
+from allegro_jax.models.energy import (
+    Params,
+    Predictions,
+    compiled_predict,
+    precision_scope,
+    recorded,
+)
+from allegro_jax.models.model_circuits import ModelCircuit, model_circuits
 from allegro_jax.potential import Potential
 from allegro_jax.quantum.circuits import QDICircuit
-from allegro_jax.quantum.diagnostics.circuit_function import of_qdi
+from allegro_jax.quantum.diagnostics.circuit_function import of_circuit
 from allegro_jax.quantum.hardware.noise import Hardware, measure_on
-
-CIRCUIT_METHOD = "_expectations"
-"""The method of `QDIReadoutModule` that runs the circuit: angles [edges, features] -> outputs."""
+from allegro_jax.quantum.registry import UserCircuit
 
 BATCH_SIZE = 8
 """Structures evaluated at a time."""
 
 
-class Measured(NamedTuple):
-    """What one circuit of the model gave on every edge: values v and derivatives J."""
-
-    values: Float[np.ndarray, "edges outputs"]
-    jacobians: Float[np.ndarray, "edges outputs features"]
-
-
-class CircuitCall(NamedTuple):
-    """One circuit of a model in one evaluation.
+class TrainedCircuit(NamedTuple):
+    """A circuit of a potential.
 
     Attributes:
-        angles: what it was given, padding included.
-        weights: its weights.
+        circuit: of this project, or a registered one.
+        weights: all of its weights; dead ones that are no parameters are zero.
     """
 
-    angles: Float[Array, "edges features"]
-    weights: Float[Array, "*shape"]
+    circuit: QDICircuit | UserCircuit
+    weights: Float[np.ndarray, "*shape"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +71,7 @@ class HardwareErrors:
     Attributes:
         hardware: shots and noise.
         structures: structures evaluated.
-        edges: circuits with different angles.
+        edges: edges of these, each with its own angles in every circuit of the model.
         circuits: circuits run in all, those for derivatives included.
         energy_mae: mean absolute deviation of the energy (eV per atom).
         forces_mae: mean absolute deviation of a force component (eV/Å).
@@ -90,34 +91,35 @@ class HardwareErrors:
     exact_label_forces_mae: float | None
 
 
-def trained_circuit(potential: Potential) -> tuple[QDICircuit, Float[np.ndarray, "*shape"]]:
-    """The circuit of an Allegro+QDI potential and its trained weights.
+def trained_circuits(potential: Potential) -> dict[str, TrainedCircuit]:
+    """All circuits of a potential in the order in which they run, by name ("readout/circuit").
 
     Raises:
-        ValueError: The potential has another readout.
+        ValueError: It has none.
     """
-    readout = potential.config.readout
-    if not isinstance(readout, QDIReadout):
-        raise ValueError(
-            "expected a potential with a QDI readout, got one with "
-            f"{type(readout).__name__}; train with the variant allegro-qdi"
-        )
-    weights = np.asarray(potential.params["readout"]["circuit_weights"], np.float64)
-    return qdi_circuit(readout), weights
+    return {
+        each.name: TrainedCircuit(circuit_of(each.config), _weights(potential, each))
+        for each in _circuits(potential)
+    }
 
 
-def edge_angles(potential: Potential, dataset: Dataset) -> Float[np.ndarray, "edges features"]:
-    """The angles that enter the circuit of a potential on all edges of a data set.
+def edge_angles(
+    potential: Potential, dataset: Dataset
+) -> dict[str, Float[np.ndarray, "edges features"]]:
+    """The angles that enter every circuit of a potential on all edges of a data set.
+
+    They are those of the encoding gates: scale and frequencies are in them.
 
     Raises:
-        ValueError: The potential has another readout, or does not know an element.
+        ValueError: The potential has no circuits, or does not know an element.
     """
-    trained_circuit(potential)
-    rows = [
-        np.asarray(_calls(potential, graph, ())[0][-1].angles)[_real_edges(graph)]
-        for graph in _graphs(potential, dataset)
-    ]
-    return np.concatenate(rows).astype(np.float64)
+    graphs = _graphs(potential, dataset)
+    return {
+        each.name: np.concatenate(
+            [_angles(potential, each, graph, {})[: len(mask)][mask] for graph, mask in graphs]
+        ).astype(np.float64)
+        for each in _circuits(potential)
+    }
 
 
 def hardware_errors(
@@ -125,34 +127,34 @@ def hardware_errors(
 ) -> HardwareErrors:
     """Compares energies and forces on hardware with those of exact circuits.
 
-    Costs (1 + 2 features) circuits on every edge for circuits that use every feature once; a
-    molecule of 21 atoms with 300 edges and 4 features needs 2,700 circuits, each of `shots` shots.
+    Costs (1 + 2 features) circuits on every edge for each circuit of the model that uses every
+    feature once; a molecule of 21 atoms with 300 edges and 4 features needs 2,700 circuits, each of
+    `shots` shots.
 
     Args:
-        potential: trained, with a QDI readout.
+        potential: trained, with at least one circuit.
         dataset: structures, with forces for errors against labels.
         hardware: shots and noise.
         seed: of the shots.
 
     Raises:
-        ValueError: The potential has another readout, or does not know an element.
+        ValueError: The potential has no circuits or one that cannot be measured (see `of_circuit`
+            and `encoded_spectra`), or does not know an element.
     """
-    trained_circuit(potential)
-    deviations, forces, runs = [], [], 0
-    graphs = _graphs(potential, dataset)
-    for index, graph in enumerate(graphs):
+    deviations, forces, runs, edges = [], [], 0, 0
+    for index, (graph, mask) in enumerate(_graphs(potential, dataset)):
         atoms = np.asarray(jraph.get_node_padding_mask(graph))
         structures = np.asarray(jraph.get_graph_padding_mask(graph))
         exact = jax.device_get(potential.predict(graph))
         real, circuits = predict_on(hardware, potential, graph, seed + index)
-        runs += circuits
+        runs, edges = runs + circuits, edges + int(mask.sum())
         deviations.append(((real.energy - exact.energy) / np.maximum(graph.n_node, 1))[structures])
         forces.append((real.forces[atoms], exact.forces[atoms]))
     measured, exact_forces = (np.concatenate(part) for part in zip(*forces, strict=True))
     return HardwareErrors(
         hardware=hardware,
         structures=len(dataset),
-        edges=sum(int(_real_edges(graph).sum()) for graph in graphs),
+        edges=edges,
         circuits=runs,
         energy_mae=float(np.mean(np.abs(np.concatenate(deviations)))),
         forces_mae=float(np.mean(np.abs(measured - exact_forces))),
@@ -169,99 +171,80 @@ def predict_on(
 
     Returns:
         Predictions as numpy arrays, and the number of circuits run.
+
+    Raises:
+        ValueError: The potential has no circuits, or one that cannot be measured.
     """
     mask = _real_edges(graph)
-    measured: list[Measured] = []
+    measured: dict[str, dict[str, Linearization]] = {}
     total = 0
-    while True:
-        calls, circuits = _calls(potential, graph, tuple(measured))
-        if len(measured) == len(calls):
-            break
-        call, circuit = calls[len(measured)], of_qdi(circuits[len(measured)])
-        seeds = np.random.SeedSequence([seed, len(measured)]).generate_state(1)[0]
-        readings = measure_on(
-            hardware, circuit, np.asarray(call.angles)[mask], np.asarray(call.weights), int(seeds)
-        )
-        total += int(mask.sum()) * readings.circuits
-        measured.append(Measured(_padded(readings.values, mask), _padded(readings.jacobians, mask)))
+    for index, each in enumerate(_circuits(potential)):
+        angles = _angles(potential, each, graph, measured)
+        rows = np.concatenate([mask, np.ones(len(angles) - len(mask), bool)])  # C(0) of a latent
+        function = of_circuit(circuit_of(each.config))
+        own_seed = int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
+        weights = _weights(potential, each)
+        readings = measure_on(hardware, function, angles[rows], weights, own_seed)
+        total += int(rows.sum()) * readings.circuits
+        with precision_scope(potential.config.precision):
+            known = [jnp.asarray(_padded(x, rows)) for x in (readings.values, readings.jacobians)]
+        measured.setdefault(each.module, {})[each.variable] = Linearization(*known)
     with precision_scope(potential.config.precision):
-        result = _predict(build_model(potential.config), potential.params, graph, tuple(measured))
-    return jax.device_get(result), total
+        model = build_model(potential.config)
+        result = compiled_predict(model, potential.params, graph, of_edges={LINEARIZED: measured})
+        return jax.device_get(result), total
 
 
-def _calls(
-    potential: Potential, graph: jraph.GraphsTuple, measured: tuple[Measured, ...]
-) -> tuple[list[CircuitCall], list[QDICircuit]]:
-    """All circuits that the model runs in order, the first of them replaced by readings."""
-    record, circuits = _recorder(build_model(potential.config))
-    with precision_scope(potential.config.precision):
-        calls = record(potential.params, graph, measured)
-    if not calls:
+def _circuits(potential: Potential) -> tuple[ModelCircuit, ...]:
+    circuits = model_circuits(potential.config)
+    if not circuits:
         raise ValueError(
-            f"expected a model whose circuits run in QDIReadoutModule.{CIRCUIT_METHOD}, found none"
+            "expected a potential with quantum circuits in its readout or latents, got one with "
+            f"{type(potential.config.readout).__name__} and no latent_circuit; train with a "
+            "readout such as QDIReadout"
         )
-    return calls, circuits
+    return circuits
 
 
-@functools.lru_cache(maxsize=16)
-def _recorder(model: EdgeEnergyModel) -> tuple[Callable[..., list[CircuitCall]], list[QDICircuit]]:
-    """A compiled function that gives the circuits' inputs, and a list that it fills when traced."""
-    circuits: list[QDICircuit] = []
-
-    def record(
-        params: Params, graph: jraph.GraphsTuple, measured: tuple[Measured, ...]
-    ) -> list[CircuitCall]:
-        calls: list[CircuitCall] = []
-        circuits.clear()
-        with nn.intercept_methods(_replacing(measured, calls, circuits)):
-            energies(model, params, graph)
-        return calls
-
-    return jax.jit(record), circuits
+def _weights(potential: Potential, circuit: ModelCircuit) -> Float[np.ndarray, "*shape"]:
+    with precision_scope(potential.config.precision):
+        return np.asarray(circuit.weights(potential.params), np.float64)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _predict(
+def _angles(
+    potential: Potential,
+    circuit: ModelCircuit,
+    graph: jraph.GraphsTuple,
+    measured: Mapping[str, Any],
+) -> Float[np.ndarray, "rows features"]:
+    """Angles of one circuit on a padded batch, after those that were measured."""
+    with precision_scope(potential.config.precision):
+        model = build_model(potential.config)
+        return np.asarray(_compiled_angles(model, circuit, potential.params, graph, measured))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _compiled_angles(
     model: EdgeEnergyModel,
+    circuit: ModelCircuit,
     params: Params,
     graph: jraph.GraphsTuple,
-    measured: tuple[Measured, ...],
-) -> Predictions:
-    with nn.intercept_methods(_replacing(measured, [], [])):
-        # Blocks would see the edges in another order than they were measured in.
-        return predict(model, params, graph, in_blocks=False)
+    measured: Mapping[str, Any],
+) -> Float[Array, "rows features"]:
+    left = recorded(model, {"params": params, LINEARIZED: measured}, graph, ANGLES)
+    (angles,) = left[circuit.module][circuit.variable]
+    return jnp.asarray(angles)
 
 
-def _replacing(
-    measured: Sequence[Measured], calls: list[CircuitCall], circuits: list[QDICircuit]
-) -> Callable[..., Any]:
-    """An interceptor that notes every circuit, and replaces the first ones by what was measured."""
-
-    def intercept(
-        next_fun: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext
-    ) -> Any:
-        module = context.module
-        if not isinstance(module, QDIReadoutModule) or context.method_name != CIRCUIT_METHOD:
-            return next_fun(*args, **kwargs)
-        (angles,) = args
-        exact = next_fun(*args, **kwargs)  # also makes the parameters
-        calls.append(CircuitCall(angles, module.get_variable("params", "circuit_weights")))
-        circuits.append(qdi_circuit(module.config))
-        if len(calls) > len(measured):
-            return exact
-        values, jacobians = measured[len(calls) - 1]
-        change = angles - jax.lax.stop_gradient(angles)
-        return (values + jnp.einsum("eof,ef->eo", jacobians, change)).astype(exact.dtype)
-
-    return intercept
-
-
-def _graphs(potential: Potential, dataset: Dataset) -> list[jraph.GraphsTuple]:
+def _graphs(
+    potential: Potential, dataset: Dataset
+) -> list[tuple[jraph.GraphsTuple, Bool[np.ndarray, "edges"]]]:
+    """Padded batches, and which of their edges are real."""
     config = potential.config
     graphs = GraphDataset.build(
         dataset, config.cutoff, config.atomic_numbers, potential.atomic_energies
     )
-    return list(ordered_batches(graphs, BATCH_SIZE))
+    return [(graph, _real_edges(graph)) for graph in ordered_batches(graphs, BATCH_SIZE)]
 
 
 def _real_edges(graph: jraph.GraphsTuple) -> np.ndarray:

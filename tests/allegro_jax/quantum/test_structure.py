@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from allegro_jax.quantum.circuits import QDICircuit
+from allegro_jax.quantum.diagnostics import diagnose_weights, of_qdi, sample_circuit
 from allegro_jax.quantum.structure import dead_weights, live_weights, spread_weights
 
 from .statevector import expectations
@@ -36,6 +37,26 @@ def test_dead_weights_are_those_without_effect_in_every_small_circuit(depth):
         circuit = QDICircuit(n, n, depth, entangling, rotation, measure, measurement_mode=mode)
         expected = weights_without_effect(circuit)
         np.testing.assert_array_equal(live_weights(circuit), ~expected, err_msg=str(circuit))
+
+
+@pytest.mark.parametrize(
+    "circuit",
+    [
+        QDICircuit(4),
+        QDICircuit(4, 4, 1, "strong", "Z", "Z", (2,)),
+        QDICircuit(6, 3, 2, "basic", "X", "Z"),
+        QDICircuit(3, 3, 1, "basic", "Y", "X", measurement_mode="single"),
+        QDICircuit(4, 2, 1, "strong", "Y", "X"),
+        QDICircuit(4, 4, 1, "basic", "X", "Y", measurement_mode="even"),
+        QDICircuit(3, 3, 2, "strong", "Z", "Y", measurement_mode="single"),
+    ],
+    ids=str,
+)
+def test_rules_and_derivatives_find_the_same_dead_weights(circuit):
+    inputs = -(-2 * circuit.n_weights // circuit.n_outputs)
+    report = diagnose_weights(sample_circuit(of_qdi(circuit), 4, inputs).jacobians)
+    by_rule = [np.ravel_multi_index(index, circuit.weight_shape) for index in dead_weights(circuit)]
+    assert list(report.dead) == by_rule
 
 
 def test_dead_weights_of_the_papers_circuit_are_its_first_rotations():

@@ -3,10 +3,12 @@
 import re
 
 import numpy as np
+import pennylane as qml
 import pytest
 
+from allegro_jax.quantum import register_circuit, registry
 from allegro_jax.quantum.circuits import QDICircuit
-from allegro_jax.quantum.diagnostics import of_qdi, sample_circuit
+from allegro_jax.quantum.diagnostics import of_circuit, of_qdi, sample_circuit
 from allegro_jax.quantum.hardware import to_openqasm
 
 NUMBER = r"-?\d+\.?\d*(?:e-?\d+)?"
@@ -26,7 +28,7 @@ def gate(name, angle):
 
 
 def run(program):
-    """The means of (-1)**c[q] of an OpenQASM 2.0 program."""
+    """Probabilities of the outcomes c[0] c[1] ... of an OpenQASM 2.0 program."""
     n = int(re.search(r"qreg q\[(\d+)\]", program)[1])
     state = np.zeros((2,) * n, complex)
     state[(0,) * n] = 1
@@ -40,11 +42,9 @@ def run(program):
             matrix = gate(name, float(angle) if angle else None)
         axes = (range(len(qubits), 2 * len(qubits)), qubits)
         state = np.moveaxis(np.tensordot(matrix, state, axes), range(len(qubits)), qubits)
-    probabilities = np.abs(state) ** 2
-    ones = [probabilities.take(1, axis=q).sum() for q in range(n)]
     measured = re.findall(r"measure q\[(\d+)\] -> c\[(\d+)\]", program)
     assert measured == [(str(q), str(q)) for q in range(n)]
-    return 1 - 2 * np.array(ones)
+    return np.abs(state.ravel()) ** 2
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,36 @@ def run(program):
         QDICircuit(4),
         QDICircuit(6, 3, 2, "basic", "X", "Z"),
         QDICircuit(4, 2, 1, "strong", "Y", "X"),
+        QDICircuit(3, 3, 2, "strong", "Z", "Y", (2, 1), "single"),
+        QDICircuit(4, 4, 1, "strong", "Z", "X", (3,), "even"),
     ],
-    ids=lambda circuit: f"{circuit.entangling} {circuit.rotation} {circuit.measure}",
+    ids=lambda circuit: (
+        f"{circuit.entangling} {circuit.rotation} {circuit.measure} {circuit.measurement_mode}"
+    ),
 )
 def test_the_exported_program_gives_the_expectation_values(circuit):
-    function = of_qdi(circuit)
+    assert_exported(of_qdi(circuit))
+
+
+def assert_exported(function):
     samples = sample_circuit(function, 1, 1)
     program = to_openqasm(function, samples.features[0], samples.weights[0])
-    np.testing.assert_allclose(run(program), samples.outputs[0, 0], atol=1e-12)
+    _, eigenvalues = function.require_state("a test")
+    np.testing.assert_allclose(eigenvalues @ run(program), samples.outputs[0, 0], atol=1e-12)
+
+
+def test_words_on_the_same_qubits_of_a_circuit_of_the_user_are_read_together():
+    """Each qubit is turned once, in whatever order and under whatever names."""
+
+    @qml.qnode(qml.device("default.qubit", wires=["a", "b"]), diff_method="backprop")
+    def qnode(features, weights):
+        qml.AngleEmbedding(features, wires=["a", "b"])
+        qml.BasicEntanglerLayers(weights, wires=["a", "b"])
+        return [qml.expval(qml.X("b")), qml.expval(qml.Y("a") @ qml.X("b"))]
+
+    circuit = register_circuit("exported", qnode, n_features=2, weight_shape=(1, 2))
+    registry._CIRCUITS.pop("exported")
+    assert_exported(of_circuit(circuit))
 
 
 def test_the_program_of_the_paper_has_its_gates():

@@ -114,7 +114,8 @@ def _check_derivatives(qnode: Any, features: Array, weights: Array) -> None:
 
 def _check_zero_features(qnode: Any, features: Array, weights: Array) -> None:
     """At the cutoff all features are zero, where an amplitude embedding divides by its norm."""
-    jacobian = jax.jacfwd(lambda x: _as_vector(qnode(x, weights)))(features)
+    # Compiled, since JAX may take constants of an earlier 64-bit program where it runs one by one.
+    jacobian = jax.jit(jax.jacfwd(lambda x: _as_vector(qnode(x, weights))))(features)
     if not bool(jnp.isfinite(jacobian).all()):
         raise ValueError(
             "the circuit has no finite derivative at zero features, which every edge at the cutoff "

@@ -9,14 +9,15 @@ from allegro_jax.configs.allegro2023 import Allegro2023Config
 from allegro_jax.configs.architectures import ARCHITECTURES, config_class, config_from_json
 from allegro_jax.configs.base import FORMAT_VERSION, ModelConfig, Normalization, PerType
 from allegro_jax.configs.checks import Nonlinearity
-from allegro_jax.configs.parts import ZBL, MLPConfig, Precision, SplineBasis
-from allegro_jax.configs.readouts import (
-    READOUT_KINDS,
-    MLPReadout,
-    QDIReadout,
-    Readout,
-    StackedMLPReadout,
+from allegro_jax.configs.controls import (
+    FrozenQDIReadout,
+    LinearControl,
+    MLPControl,
+    TrigonometricControl,
 )
+from allegro_jax.configs.parts import ZBL, MLPConfig, Precision, SplineBasis
+from allegro_jax.configs.readout_kinds import READOUT_KINDS, Readout
+from allegro_jax.configs.readouts import MLPReadout, QDIReadout, StackedMLPReadout
 
 __all__ = [
     "ARCHITECTURES",
@@ -25,7 +26,10 @@ __all__ = [
     "ZBL",
     "Allegro2023Config",
     "AllegroConfig",
+    "FrozenQDIReadout",
+    "LinearControl",
     "MLPConfig",
+    "MLPControl",
     "MLPReadout",
     "ModelConfig",
     "Nonlinearity",
@@ -36,6 +40,7 @@ __all__ = [
     "Readout",
     "SplineBasis",
     "StackedMLPReadout",
+    "TrigonometricControl",
     "config_class",
     "config_from_json",
 ]

@@ -1,8 +1,7 @@
 """Per-edge readouts: which function of the edge scalars is the edge energy."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from allegro_jax.configs.checks import (
     Nonlinearity,
@@ -89,20 +88,3 @@ class QDIReadout:
         ok = self.simulator in ("unitaries", "qnode")
         require(ok, self, "simulator", "'unitaries' or 'qnode'")
         require_nonlinearity(self, "activation")
-
-
-Readout = MLPReadout | StackedMLPReadout | QDIReadout
-READOUT_KINDS: Mapping[str, type] = {
-    "mlp": MLPReadout,
-    "stacked_mlp": StackedMLPReadout,
-    "qdi": QDIReadout,
-}
-
-
-def untag_readout(data: Mapping[str, Any]) -> tuple[dict[str, Any], type]:
-    """Splits the JSON form of a readout into its fields and its class."""
-    rest = dict(data)
-    kind = rest.pop("kind", None)
-    if kind not in READOUT_KINDS:
-        raise ValueError(f"readout['kind'] must be one of {sorted(READOUT_KINDS)}; got {kind!r}.")
-    return rest, READOUT_KINDS[kind]

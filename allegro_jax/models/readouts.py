@@ -13,7 +13,18 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from allegro_jax.configs import MLPReadout, Normalization, QDIReadout, Readout, StackedMLPReadout
+from allegro_jax.configs import (
+    FrozenQDIReadout,
+    LinearControl,
+    MLPControl,
+    MLPReadout,
+    Normalization,
+    QDIReadout,
+    Readout,
+    StackedMLPReadout,
+    TrigonometricControl,
+)
+from allegro_jax.models import controls
 from allegro_jax.nn.mlp import MLP
 
 
@@ -56,6 +67,16 @@ class StackedMLPReadoutModule(nn.Module):
         return MLP((*config.final_hidden, 1), *options, name="final_mlp")(features)
 
 
+CLASSICAL: Mapping[type, type[nn.Module]] = {
+    MLPReadout: MLPReadoutModule,
+    StackedMLPReadout: StackedMLPReadoutModule,
+    MLPControl: controls.MLPControlModule,
+    TrigonometricControl: controls.TrigonometricControlModule,
+    LinearControl: controls.LinearControlModule,
+}
+"""Modules that need no circuit."""
+
+
 def build_readout(
     config: Readout, *, normalization: Normalization, dtype: jnp.dtype, name: str
 ) -> nn.Module:
@@ -71,10 +92,10 @@ def build_readout(
         # PennyLane takes seconds to import, and only this readout needs it.
         from allegro_jax.models.qdi import QDIReadoutModule
 
-        return QDIReadoutModule(config, normalization, dtype, name=name)
-    if isinstance(config, StackedMLPReadout):
-        return StackedMLPReadoutModule(config, normalization, dtype, name=name)
-    return MLPReadoutModule(config, normalization, dtype, name=name)
+        fixed = isinstance(config, FrozenQDIReadout)
+        qdi = controls.frozen(QDIReadoutModule) if fixed else QDIReadoutModule
+        return qdi(config, normalization, dtype, name=name)
+    return CLASSICAL[type(config)](config, normalization, dtype, name=name)
 
 
 def prepared_variables(config: Readout, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,4 +112,7 @@ def prepared_variables(config: Readout, params: Mapping[str, Any]) -> dict[str, 
         return {}
     from allegro_jax.models.qdi import PREPARED, prepare  # as in `build_readout`
 
-    return {PREPARED: {"readout": prepare(config, params["readout"])}}
+    readout = params["readout"]
+    if isinstance(config, FrozenQDIReadout):
+        readout = controls.without_circuit_gradient(readout)
+    return {PREPARED: {"readout": prepare(config, readout)}}

@@ -1,7 +1,8 @@
 """Readouts side by side: the same body, data, seeds and budget, with error bars and paired tests.
 
-    python -m experiments.compare_readouts --datasets=rmd17-aspirin,rmd17-benzene,culi \\
-        --readouts=all --seeds=3 --workdir=runs/readouts --figure=readouts.png
+    python -m experiments.compare_readouts --datasets=rmd17-aspirin,rmd17-benzene,culi --seeds=3
+    python -m experiments.compare_readouts --readouts=qdi,mlp_equal --baseline=mlp_equal
+    python -m experiments.compare_readouts --norun --markdown=tables.md --figure=readouts.png
 
 Readouts: mlp, stacked_mlp, qdi, qdi_frozen, mlp_equal, trigonometric, linear; docs/readouts.md says
 what they are, and has the measurement. Every finished run is a JSON file in the work directory and
@@ -86,30 +87,38 @@ def compare(
     return runs.finished(workdir, wanted)
 
 
-def report(records: Sequence[Record], baseline: str, markdown: str | None, figure: str | None):
-    """Prints the tables, and writes them and the picture where asked for."""
+def report(
+    records: Sequence[Record], baseline: str, markdown: str | None = None, figure: str | None = None
+) -> None:
+    """Prints the tables, and writes them and the picture where asked for.
+
+    Raises:
+        ValueError: If there is no run of the baseline.
+    """
     from experiments.benchmarks import table
     from experiments.readouts import pictures, tables
 
+    names = tables.readouts_of(records)
+    if baseline not in names:
+        raise ValueError(f"no run of the baseline {baseline!r}; there are {', '.join(names)}")
     pages = tables.pages(records, baseline)
     for title, parts in pages:
         print(f"\n{title}\n{table.text(*parts)}")
+    print(f"\n{tables.NOTE}")
     if markdown:
         text = "\n\n".join(f"{title}\n\n{table.markdown(*parts)}" for title, parts in pages)
         Path(markdown).write_text(text + "\n")
     if figure:
-        pictures.draw(Path(figure), records)
+        pictures.draw(Path(figure), records, baseline)
 
 
 def main(_: list[str]) -> None:
     """Makes the missing runs and prints the tables."""
     runtime.set_up()
     changes = {name: flag.value for name, flag in SETTINGS.items()}
-    places = Path(_WORKDIR.value), _RUN.value
+    what = _DATASETS.value, _READOUTS.value, _SEEDS.value, Path(_WORKDIR.value)
     try:
-        records = compare(
-            _DATASETS.value, _READOUTS.value, _SEEDS.value, places[0], make=places[1], **changes
-        )
+        records = compare(*what, make=_RUN.value, **changes)
         if not records:
             sys.exit("no finished runs")
         report(records, _BASELINE.value, _MARKDOWN.value, _FIGURE.value)

@@ -53,7 +53,7 @@ def over_seeds(
 
 def over_structures(
     ours: Float[np.ndarray, "seeds structures"], baseline: Float[np.ndarray, "seeds structures"]
-) -> Difference:
+) -> Difference | None:
     """Paired bootstrap over structures (`scipy.stats.bootstrap`): is another test set to agree?
 
     Errors are averaged over seeds first, so this says nothing about other trainings. Structures
@@ -62,8 +62,13 @@ def over_structures(
     Args:
         ours: Error of every seed and structure.
         baseline: The same for the readout compared with.
+
+    Returns:
+        None with fewer than two structures.
     """
     differences = np.mean(ours - baseline, axis=0)
+    if len(differences) < 2:
+        return None
     result = stats.bootstrap(
         (differences,),
         np.mean,

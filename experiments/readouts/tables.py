@@ -19,9 +19,9 @@ QUANTITIES = {"forces_mae": ("force MAE", "meV/Å"), "energy_mae": ("energy MAE"
 MILLI = 1e3
 
 NOTE = """\
-seeds: paired t-test over seeds, a seed being the same initial body and order of structures for all.
-structures: paired bootstrap over test structures, errors averaged over seeds; frames of one
-trajectory count as independent, so these intervals are too narrow, and say nothing about other seeds.
+seeds: paired t-test over seeds; a seed is the same initial body and order of structures for all.
+structures: paired bootstrap over test structures, errors averaged over seeds. It says nothing about
+other seeds, and frames of one trajectory count as independent: its intervals are too narrow.
 p (Holm): corrected for all readouts of one data set and quantity."""
 
 
@@ -142,7 +142,7 @@ def _over_seeds(ours: list[Record], theirs: list[Record], quantity: str) -> Diff
 
 def _over_structures(ours: list[Record], theirs: list[Record], quantity: str) -> Difference | None:
     if not ours:
-        return None
+        return None  # no seed that both have
     mine, base = (
         MILLI * np.array([run["per_structure"][quantity] for run in group])
         for group in (ours, theirs)

@@ -145,7 +145,7 @@ def test_tables_and_picture_show_every_readout(workdir, tmp_path, capsys):
 
 
 def test_a_baseline_without_runs_is_named(workdir):
-    with pytest.raises(ValueError, match="baseline 'mlp'.*linear, qdi"):
+    with pytest.raises(ValueError, match=r"baseline 'mlp'.*linear, qdi"):
         compare_readouts.report(comparison(workdir, make=False), "mlp")
 
 
@@ -159,11 +159,12 @@ def record(readout: str, seed: int, errors: list[float]) -> runs.Record:
 
 
 def test_the_tests_pair_runs_by_seed_in_whatever_order_they_come():
-    ours = [record("a", seed, [0.002 + 0.01 * seed]) for seed in (2, 0, 1)]
-    base = [record("qdi", seed, [0.001 + 0.01 * seed]) for seed in (0, 1, 2, 3)]
+    ours = [record("a", seed, 2 * [0.002 + 0.0101 * seed]) for seed in (2, 0, 1)]
+    base = [record("qdi", seed, 2 * [0.001 + 0.01 * seed]) for seed in (0, 1, 2, 3)]
     _, rows = tables.tests_table(ours + base, "qdi")
     assert rows[0][:4] == ["a", "force MAE", "meV/Å", "3"]
-    assert rows[0][4].startswith("+1.00 [+1.00, +1.00]")
+    # Differences 1.0, 1.1, 1.2; half the interval is 4.303 · 0.1 / √3.
+    assert rows[0][4] == "+1.10 [+0.85, +1.35]"
 
 
 def test_a_single_seed_has_no_test_over_seeds_but_one_over_structures():

@@ -14,6 +14,7 @@ from samo_cobra.plots import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 QUANTUM, CLASSICAL = COLOURS[1], COLOURS[0]
 
@@ -27,7 +28,7 @@ def draw(path: Path, records: Sequence[Record], baseline: str = "qdi") -> None:
 
     names, readouts = tables.datasets_of(records), tables.readouts_of(records)
     quantities = tables.quantities_of(records)
-    size = (1.1 + 3.1 * len(names), len(quantities) * (0.9 + 0.28 * len(readouts)))
+    size = (1.1 + 3.1 * len(names), 0.4 + len(quantities) * (0.9 + 0.28 * len(readouts)))
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(len(quantities), len(names), sharey=True, squeeze=False)
     for row, quantity in zip(grid, quantities, strict=True):
@@ -35,8 +36,21 @@ def draw(path: Path, records: Sequence[Record], baseline: str = "qdi") -> None:
             _panel(axes, tables.chosen(records, dataset=dataset), readouts, quantity, baseline)
     for axes, dataset in zip(grid[0], names, strict=True):
         axes.set_title(dataset, fontsize=10)
+    figure.legend(handles=_legend(baseline), loc="outside lower center", ncols=4, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=140)
+
+
+def _legend(baseline: str) -> list[Line2D]:
+    from matplotlib.lines import Line2D
+
+    point = {"marker": "o", "ls": ""}
+    return [
+        Line2D([], [], color=QUANTUM, label="with a circuit: mean ± sd", **point),
+        Line2D([], [], color=CLASSICAL, label="without: mean ± sd", **point),
+        Line2D([], [], color="0.4", mfc="none", ms=4, label="one seed", **point),
+        Line2D([], [], color="0.5", lw=0.8, ls="--", label=f"mean of {baseline}"),
+    ]
 
 
 def _panel(

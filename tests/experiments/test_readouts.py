@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from allegro_jax.training import TrainingConfig
 from experiments import compare_readouts
 from experiments.readouts import choices, paired, pictures, runs, tables
 from experiments.readouts.settings import PRESETS, Settings, settings
@@ -98,11 +100,12 @@ def test_a_run_that_was_killed_goes_on_to_the_same_result(
                 raise Killed
 
     monkeypatch.setattr(runs, "StepClock", Clock)
-    training = type(job.settings).training
-    often = lambda self, seed: training(self, seed).__class__(  # noqa: E731
-        **(training(self, seed).to_json() | {"checkpoint_interval_s": 1e-9})
-    )
-    monkeypatch.setattr(Settings, "training", often)
+    training = Settings.training
+
+    def with_frequent_checkpoints(self: Settings, seed: int) -> TrainingConfig:
+        return dataclasses.replace(training(self, seed), checkpoint_interval_s=1e-9)
+
+    monkeypatch.setattr(Settings, "training", with_frequent_checkpoints)
     with pytest.raises(Killed):
         runs.run(job, splits, tmp_path)
     assert runs.load(tmp_path, job) is None

@@ -97,10 +97,15 @@ def errors_table(runs: Sequence[Record]) -> Table:
 
 def _spread(values: Sequence[float]) -> str:
     mean = statistics.fmean(values)
-    digits = 1 if mean >= 10 else 2
+    digits = _digits(mean)
     if len(values) < 2:
         return f"{mean:.{digits}f}"
     return f"{mean:.{digits}f} ± {statistics.stdev(values):.{digits}f}"
+
+
+def _digits(size: float) -> int:
+    """Decimals of a number of this size: about as many as its error bars bear."""
+    return 0 if size >= 500 else 1 if size >= 10 else 2
 
 
 def _median(runs: Sequence[Record], key: str) -> str:
@@ -160,5 +165,5 @@ def _cells(differences: Sequence[Difference | None]) -> list[tuple[str, str]]:
 
 
 def _interval(d: Difference) -> str:
-    digits = 1 if max(abs(d.low), abs(d.high)) >= 10 else 2
+    digits = _digits(max(abs(d.low), abs(d.high)))
     return f"{d.mean:+.{digits}f} [{d.low:+.{digits}f}, {d.high:+.{digits}f}]"

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
     from experiments.report import SearchResult
 
-TITLES = {"allegro": "Allegro", "allegro-mlp": "Allegro+MLP", "allegro-qdi": "Allegro+QDI"}
+TITLES = {
+    "allegro": "Allegro",
+    "allegro-mlp": "Allegro+MLP",
+    "allegro-qdi": "Allegro+QDI",
+    "control-mlp": "MLP as large as QDI",
+    "control-trigonometric": "trigonometric",
+    "control-frozen": "frozen QDI",
+    "control-linear": "linear",
+}
 QUANTITY = {"forces_mae": "force MAE", "energy_mae": "energy MAE"}
 
 
@@ -53,7 +61,7 @@ def curves(result: SearchResult) -> bytes:
             errors = [result.shown(row[result.error]) for row in record.history]
             strong = record.number == best[variant]
             style = {"lw": 1.8, "alpha": 1.0} if strong else {"lw": 0.8, "alpha": 0.35}
-            axes.plot(seconds, errors, color=COLOURS[k], **style)
+            axes.plot(seconds, errors, color=COLOURS[k % len(COLOURS)], **style)
         axes.set_yscale("log")
         _plain_ticks(axes.yaxis)
         axes.set_title(TITLES[variant])

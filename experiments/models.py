@@ -17,10 +17,20 @@ from allegro_jax.configs import (
 )
 from allegro_jax.datasets import Dataset
 from allegro_jax.training import TrainingConfig, config_from_data
+from experiments.readouts import choices
+from experiments.spaces import EXTRA
+
+CONTROLS = {
+    "control-mlp": "mlp_equal",
+    "control-trigonometric": "trigonometric",
+    "control-frozen": "qdi_frozen",
+    "control-linear": "linear",
+}
+"""Which readout of `experiments.readouts.choices` each control is."""
 
 
 def readout(variant: str, params: Mapping[str, Any], n_qubits: int) -> Readout:
-    """Returns the readout of a variant (Laskaris et al. 2026, section 3.4).
+    """Returns the readout of a variant (Laskaris et al. 2026, section 3.4), or of a control.
 
     Raises:
         ValueError: If there is no such variant.
@@ -31,15 +41,16 @@ def readout(variant: str, params: Mapping[str, Any], n_qubits: int) -> Readout:
     if variant == "allegro-mlp":
         final = (params["mlp_width_1"], params["mlp_width_2"])
         return StackedMLPReadout(hidden=hidden, features=params["mlp_features"], final_hidden=final)
-    if variant == "allegro-qdi":
-        return QDIReadout(
+    if variant == "allegro-qdi" or variant in CONTROLS:
+        qdi = QDIReadout(
             hidden=hidden,
             features=params["qdi_encodings"] * n_qubits,
             n_qubits=n_qubits,
             depth=params["qdi_depth"],
             final_width=params["qdi_final_width"],
         )
-    raise ValueError(f"unknown variant {variant!r}; known: allegro, allegro-mlp, allegro-qdi")
+        return choices.readout(CONTROLS.get(variant, "qdi"), qdi)
+    raise ValueError(f"unknown variant {variant!r}; known: {', '.join(EXTRA)}")
 
 
 def model_config(
@@ -48,7 +59,7 @@ def model_config(
     """Returns the model of a trial with the statistics of the training set filled in.
 
     Args:
-        variant: "allegro", "allegro-mlp" or "allegro-qdi".
+        variant: "allegro", "allegro-mlp", "allegro-qdi" or one of `spaces.CONTROLS`.
         params: Searched hyperparameters; see `experiments.spaces`.
         model: Fixed ones: architecture, l_max, num_scalar_features, num_tensor_features,
             num_bessels, mlp_depth, mlp_width, n_qubits.

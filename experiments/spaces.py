@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 VARIANTS = ("allegro", "allegro-mlp", "allegro-qdi")
+CONTROLS = ("control-mlp", "control-trigonometric", "control-frozen", "control-linear")
+"""Variants with the hyperparameters of Allegro+QDI, but without a trained circuit."""
 
 RANGES: dict[str, tuple[float, float]] = {
     "cutoff": (3.0, 12.0),  # Å
@@ -54,6 +56,7 @@ DEFAULTS: dict[str, Any] = {
 
 SHARED = tuple(RANGES)[:6]
 EXTRA = {"allegro": (), "allegro-mlp": tuple(RANGES)[6:9], "allegro-qdi": tuple(RANGES)[9:12]}
+EXTRA |= dict.fromkeys(CONTROLS, EXTRA["allegro-qdi"])
 LOG = frozenset(
     {"edge_mlp_width", "learning_rate", "mlp_features", "mlp_width_1", "mlp_width_2"}
     | {"qdi_final_width"}
@@ -74,7 +77,7 @@ def names(variant: str) -> tuple[str, ...]:
         ValueError: If there is no such variant.
     """
     if variant not in EXTRA:
-        raise ValueError(f"unknown variant {variant!r}; known: {', '.join(VARIANTS)}")
+        raise ValueError(f"unknown variant {variant!r}; known: {', '.join(EXTRA)}")
     return SHARED + EXTRA[variant]
 
 

@@ -5,12 +5,16 @@ import itertools
 import pytest
 
 from allegro_jax.configs import (
+    FrozenQDIReadout,
+    LinearControl,
     MLPConfig,
+    MLPControl,
     MLPReadout,
     ModelConfig,
     Precision,
     QDIReadout,
     StackedMLPReadout,
+    TrigonometricControl,
     config_class,
 )
 
@@ -20,6 +24,14 @@ READOUTS = {
     "stacked": StackedMLPReadout(hidden=(8,), features=4, final_hidden=(8, 8)),
     "qdi": QDIReadout(hidden=(8,), features=4, n_qubits=2, depth=1, final_width=4),
 }
+CONTROLS = {
+    "mlp control": MLPControl(hidden=(8,), features=4, final_hidden=(6, 5)),
+    "trigonometric": TrigonometricControl(hidden=(8,), features=2, outputs=2, final_width=4),
+    "frozen": FrozenQDIReadout(hidden=(8,), features=4, n_qubits=2, depth=1, final_width=4),
+    "linear": LinearControl(hidden=(8,), features=4, outputs=2, final_width=4),
+}
+"""Controls of QDI; not in `MODELS`, since they share their parts with the readouts above."""
+
 SIZES = {
     "2025": {
         "l_max": 1,
@@ -52,7 +64,7 @@ def small_config(architecture: str = "2025", readout: str = "mlp", **options) ->
         "type_names": ("H", "C", "O", "Cu"),
         "cutoff": 4.0,
         "num_layers": 2,
-        "readout": READOUTS[readout],
+        "readout": (READOUTS | CONTROLS)[readout],
         "avg_num_neighbors": 18.0,
     }
     return config_class(architecture)(**(defaults | SIZES[architecture] | options))

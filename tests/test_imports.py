@@ -28,7 +28,10 @@ def test_samo_cobra_works_without_atoms_and_quantum() -> None:
     assert not loaded & {"allegro_jax", "flax", "pennylane", "experiments"}
 
 
-@pytest.mark.parametrize("program", ["search", "train", "evaluate", "benchmark_optimisers"])
+PROGRAMS = ["search", "train", "evaluate", "benchmark_optimisers", "compare_readouts"]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_help_is_printed_before_anything_heavy_is_imported(program: str) -> None:
     code = (
         "import sys, runpy; sys.argv = ['x', '--help']\n"

@@ -8,17 +8,20 @@ import pytest
 
 STORED = Path(__file__).parent / "physics" / "potentials" / "aspirin"
 README = Path(__file__).parent.parent / "README.md"
-LARGE_SYSTEMS = README.parent / "docs" / "large_systems.md"
+LARGE_SYSTEMS, READOUTS = (
+    README.parent / "docs" / f"{name}.md" for name in ("large_systems", "readouts")
+)
 
 
 def examples(page: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
 
 
-BLOCKS = [*examples(README), *examples(LARGE_SYSTEMS)]
+BLOCKS = [code for page in (README, LARGE_SYSTEMS, READOUTS) for code in examples(page)]
+NAMES = ["allegro_jax", "ase", "samo_cobra", "large systems", "readouts"]
 
 
-@pytest.mark.parametrize("code", BLOCKS, ids=["allegro_jax", "ase", "samo_cobra", "large systems"])
+@pytest.mark.parametrize("code", BLOCKS, ids=NAMES)
 def test_example_runs(
     code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,14 +9,16 @@ from allegro_jax.configs.allegro2023 import Allegro2023Config
 from allegro_jax.configs.architectures import ARCHITECTURES, config_class, config_from_json
 from allegro_jax.configs.base import FORMAT_VERSION, ModelConfig, Normalization, PerType
 from allegro_jax.configs.checks import Nonlinearity
+from allegro_jax.configs.controls import (
+    FrozenQDIReadout,
+    LinearControl,
+    MLPControl,
+    TrigonometricControl,
+)
 from allegro_jax.configs.parts import ZBL, MLPConfig, Precision, SplineBasis
 from allegro_jax.configs.quantum import CircuitReadout, QDILayer, QDIReadout
-from allegro_jax.configs.readouts import (
-    READOUT_KINDS,
-    MLPReadout,
-    Readout,
-    StackedMLPReadout,
-)
+from allegro_jax.configs.readout_kinds import READOUT_KINDS, Readout
+from allegro_jax.configs.readouts import MLPReadout, StackedMLPReadout
 
 __all__ = [
     "ARCHITECTURES",
@@ -26,7 +28,10 @@ __all__ = [
     "Allegro2023Config",
     "AllegroConfig",
     "CircuitReadout",
+    "FrozenQDIReadout",
+    "LinearControl",
     "MLPConfig",
+    "MLPControl",
     "MLPReadout",
     "ModelConfig",
     "Nonlinearity",
@@ -38,6 +43,7 @@ __all__ = [
     "Readout",
     "SplineBasis",
     "StackedMLPReadout",
+    "TrigonometricControl",
     "config_class",
     "config_from_json",
 ]

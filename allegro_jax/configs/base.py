@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal, Self
 from allegro_jax.configs.checks import build, freeze, is_integer, is_number, is_positive, require
 from allegro_jax.configs.parts import ZBL, Precision
 from allegro_jax.configs.quantum import QDILayer
-from allegro_jax.configs.readouts import READOUT_KINDS, MLPReadout, Readout, untag_readout
+from allegro_jax.configs.readout_kinds import READOUT_KINDS, Readout, tag_readout, untag_readout
+from allegro_jax.configs.readouts import MLPReadout
 
 PerType = float | tuple[float, ...]
 Normalization = Literal["fan_in", "fan_out", "second_moment"]
@@ -120,7 +121,7 @@ class ModelConfig:
     def _check_parts(self) -> None:
         kinds = tuple(READOUT_KINDS.values())
         names = ", ".join(kind.__name__ for kind in kinds)
-        require(isinstance(self.readout, kinds), self, "readout", f"one of {names}")
+        require(type(self.readout) in kinds, self, "readout", f"one of {names}")
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         for field, kind in self.part_types.items():
             value = getattr(self, field)
@@ -145,9 +146,7 @@ class ModelConfig:
     def to_json(self) -> dict[str, Any]:
         """Returns a dictionary that `json.dumps` accepts and `from_json` reads back."""
         data = dataclasses.asdict(self)
-        data["readout"]["kind"] = next(
-            kind for kind, cls in READOUT_KINDS.items() if type(self.readout) is cls
-        )
+        data["readout"]["kind"] = tag_readout(self.readout)
         return {"format_version": FORMAT_VERSION, "architecture": self.architecture, **data}
 
     @classmethod

@@ -1,8 +1,6 @@
 """Per-edge readouts: which function of the edge scalars is the edge energy."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from allegro_jax.configs.checks import (
     Nonlinearity,
@@ -12,7 +10,6 @@ from allegro_jax.configs.checks import (
     require_nonlinearity,
     require_widths,
 )
-from allegro_jax.configs.quantum import CircuitReadout, QDIReadout
 
 
 @dataclass(frozen=True)
@@ -44,21 +41,3 @@ class StackedMLPReadout:
         require(is_integer(self.features, 1), self, "features", "an integer >= 1")
         require_widths(self, "final_hidden")
         require_nonlinearity(self, "activation")
-
-
-Readout = MLPReadout | StackedMLPReadout | QDIReadout | CircuitReadout
-READOUT_KINDS: Mapping[str, type] = {
-    "mlp": MLPReadout,
-    "stacked_mlp": StackedMLPReadout,
-    "qdi": QDIReadout,
-    "circuit": CircuitReadout,
-}
-
-
-def untag_readout(data: Mapping[str, Any]) -> tuple[dict[str, Any], type]:
-    """Splits the JSON form of a readout into its fields and its class."""
-    rest = dict(data)
-    kind = rest.pop("kind", None)
-    if kind not in READOUT_KINDS:
-        raise ValueError(f"readout['kind'] must be one of {sorted(READOUT_KINDS)}; got {kind!r}.")
-    return rest, READOUT_KINDS[kind]

@@ -15,13 +15,18 @@ from jaxtyping import Array, Float
 
 from allegro_jax.configs import (
     CircuitReadout,
+    FrozenQDIReadout,
+    LinearControl,
+    MLPControl,
     MLPReadout,
     ModelConfig,
     Normalization,
     QDIReadout,
     Readout,
     StackedMLPReadout,
+    TrigonometricControl,
 )
+from allegro_jax.models import controls
 from allegro_jax.nn.mlp import MLP
 
 
@@ -64,6 +69,16 @@ class StackedMLPReadoutModule(nn.Module):
         return MLP((*config.final_hidden, 1), *options, name="final_mlp")(features)
 
 
+CLASSICAL: Mapping[type, type[nn.Module]] = {
+    MLPReadout: MLPReadoutModule,
+    StackedMLPReadout: StackedMLPReadoutModule,
+    MLPControl: controls.MLPControlModule,
+    TrigonometricControl: controls.TrigonometricControlModule,
+    LinearControl: controls.LinearControlModule,
+}
+"""Modules that need no circuit."""
+
+
 def build_readout(
     config: Readout, *, normalization: Normalization, dtype: jnp.dtype, name: str
 ) -> nn.Module:
@@ -79,10 +94,10 @@ def build_readout(
         # PennyLane takes seconds to import, and only this readout needs it.
         from allegro_jax.models.qdi import QDIReadoutModule
 
-        return QDIReadoutModule(config, normalization, dtype, name=name)
-    if isinstance(config, StackedMLPReadout):
-        return StackedMLPReadoutModule(config, normalization, dtype, name=name)
-    return MLPReadoutModule(config, normalization, dtype, name=name)
+        fixed = isinstance(config, FrozenQDIReadout)
+        qdi = controls.frozen(QDIReadoutModule) if fixed else QDIReadoutModule
+        return qdi(config, normalization, dtype, name=name)
+    return CLASSICAL[type(config)](config, normalization, dtype, name=name)
 
 
 def prepared_variables(config: ModelConfig, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,7 +117,10 @@ def prepared_variables(config: ModelConfig, params: Mapping[str, Any]) -> dict[s
 
     prepared = {}
     if isinstance(readout, QDIReadout):
-        prepared["readout"] = prepare(readout, params["readout"], readout.n_circuits)
+        own = params["readout"]
+        if isinstance(readout, FrozenQDIReadout):
+            own = controls.without_circuit_gradient(own)
+        prepared["readout"] = prepare(readout, own, readout.n_circuits)
     if latent is not None:
         names = [latent_circuit_name(layer) for layer in range(config.num_layers)]
         prepared |= {name: prepare(latent, params[name]) for name in names}

@@ -84,8 +84,9 @@ def train_step(
     update, optimizer_state = optimizer(clip_norm).update(gradient, state.optimizer, state.params)
     params = jax.tree.map(lambda p, u: p - learning_rate * u, state.params, update)
     decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
+    # In this form the average of a parameter that does not move is that parameter, to the last bit.
     averaged = jax.tree.map(
-        lambda a, p: (decay * a + (1 - decay) * p).astype(a.dtype), state.averaged, params
+        lambda a, p: (a + (1 - decay) * (p - a)).astype(a.dtype), state.averaged, params
     )
     return TrainState(state.step + 1, params, averaged, optimizer_state), loss
 

@@ -4,7 +4,8 @@
 
 Data sets: rmd17-aspirin, rmd17-benzene, qm9, culi, cu, li. Every trial is a short training of at
 most `config.training.time_limit_s` seconds plus compilation and timing; the whole search takes
-about `len(variants) * trials` times that. Any value can be set by a flag:
+about `len(variants) * trials` times that. `config.variants` may also name the controls of QDI
+(`experiments.spaces.CONTROLS`, docs/readouts.md). Any value can be set by a flag:
 `--config.trials=40 --config.training.time_limit_s=600 --config.ranges.cutoff='(4.0, 8.0)'`.
 """
 

@@ -11,13 +11,17 @@ from allegro_jax.configs import (
     Allegro2023Config,
     AllegroConfig,
     CircuitReadout,
+    FrozenQDIReadout,
+    LinearControl,
     MLPConfig,
+    MLPControl,
     MLPReadout,
     Precision,
     QDILayer,
     QDIReadout,
     SplineBasis,
     StackedMLPReadout,
+    TrigonometricControl,
     config_from_json,
 )
 
@@ -27,6 +31,12 @@ CONFIGS = {
     "defaults": AllegroConfig(**MINIMAL),
     "stacked": AllegroConfig(**MINIMAL, readout=StackedMLPReadout((16,), 4, (8, 8))),
     "qdi": AllegroConfig(**MINIMAL, readout=QDIReadout(features=8, n_qubits=4, measure="X")),
+    "frozen": AllegroConfig(**MINIMAL, readout=FrozenQDIReadout(features=8, depth=2)),
+    "mlp control": AllegroConfig(**MINIMAL, readout=MLPControl((8,), 3, (5, 6), None)),
+    "linear": AllegroConfig(**MINIMAL, readout=LinearControl((8,), 3, 2, 5)),
+    "trigonometric": AllegroConfig(
+        **MINIMAL, readout=TrigonometricControl(features=12, frequencies=30, seed=4)
+    ),
     "everything": AllegroConfig(
         **MINIMAL,
         splines=SplineBasis(8, 5),
@@ -153,6 +163,12 @@ def test_an_invalid_field_is_named_with_the_value_received(field, value):
         (lambda: QDIReadout(simulator="mps"), "simulator"),
         (lambda: CircuitReadout(circuit="nobody's"), 'no circuit is registered as "nobody\'s"'),
         (lambda: AllegroConfig(**MINIMAL, latent_circuit=QDIReadout()), "latent_circuit"),
+        (lambda: FrozenQDIReadout(features=5, n_qubits=4), "FrozenQDIReadout.features"),
+        (lambda: MLPControl(final_hidden=(0,)), "final_hidden"),
+        (lambda: LinearControl(outputs=0), "outputs"),
+        (lambda: TrigonometricControl(features=4, frequencies=41), "from 1 to 40"),
+        (lambda: TrigonometricControl(features=12), "at most 265720.*say how many to draw"),
+        (lambda: TrigonometricControl(seed=-1), "seed"),
         (lambda: Precision(network="float16"), "network"),
         (lambda: ZBL(polynomial_cutoff_p=1), "polynomial_cutoff_p"),
         (lambda: SplineBasis(num_splines=4, span=4), "span"),

@@ -2,7 +2,14 @@
 
 import pytest
 
-from allegro_jax.configs import Allegro2023Config, MLPReadout, QDIReadout, StackedMLPReadout
+from allegro_jax.configs import (
+    Allegro2023Config,
+    FrozenQDIReadout,
+    LinearControl,
+    MLPReadout,
+    QDIReadout,
+    StackedMLPReadout,
+)
 from allegro_jax.datasets import load
 from experiments import models, spaces
 from experiments.configs import demo, search
@@ -14,7 +21,7 @@ PAPER = {
 }
 
 
-@pytest.mark.parametrize("variant", spaces.VARIANTS)
+@pytest.mark.parametrize("variant", spaces.EXTRA)
 def test_six_hyperparameters_and_three_more_for_each_variant(variant: str) -> None:
     space = spaces.search_space(variant, spaces.ranges("rmd17-aspirin"))
     assert len(space) == (6 if variant == "allegro" else 9)
@@ -50,6 +57,17 @@ def test_a_trial_becomes_the_readout_of_its_variant() -> None:
     assert models.readout("allegro-mlp", params, 4) == stacked
     qdi = models.readout("allegro-qdi", params, 4)
     assert qdi == QDIReadout(hidden=(8,), features=8, n_qubits=4, depth=1, final_width=16)
+
+
+def test_a_control_is_made_from_the_qdi_readout_of_the_same_trial() -> None:
+    params = {**spaces.DEFAULTS, "edge_mlp_width": 8, "qdi_encodings": 2, "qdi_final_width": 5}
+    qdi = models.readout("allegro-qdi", params, 2)
+    frozen, linear = (models.readout(f"control-{kind}", params, 2) for kind in ("frozen", "linear"))
+    assert frozen == FrozenQDIReadout.of(qdi)
+    assert linear == LinearControl(hidden=(8,), features=4, outputs=2, final_width=5)
+    assert set(models.CONTROLS) == set(spaces.CONTROLS)
+    kinds = {type(models.readout(name, params, 2)) for name in spaces.CONTROLS}
+    assert len(kinds) == len(spaces.CONTROLS)
 
 
 def test_model_and_training_take_every_searched_value() -> None:

@@ -1,0 +1,1 @@
+"""Readouts side by side: what is compared, the runs, the statistics, tables and pictures."""

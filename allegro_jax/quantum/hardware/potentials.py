@@ -29,6 +29,7 @@ import jraph
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from allegro_jax.configs import FrozenQDIReadout, ModelConfig, QDIReadout
 from allegro_jax.datasets import Dataset
 from allegro_jax.graphs import GraphDataset, ordered_batches
 from allegro_jax.models.base import EdgeEnergyModel
@@ -219,8 +220,21 @@ def _angles(
 ) -> Float[np.ndarray, "rows features"]:
     """Angles of one circuit on a padded batch, after those that were measured."""
     with precision_scope(potential.config.precision):
-        model = build_model(potential.config)
+        model = build_model(_trainable(potential.config))
         return np.asarray(_compiled_angles(model, circuit, potential.params, graph, measured))
+
+
+def _trainable(config: ModelConfig) -> ModelConfig:
+    """The same model with a readout that could be trained.
+
+    What stops the gradients of a frozen readout (`flax.linen.map_variables`) loses its parameters
+    where another collection is mutable.
+    """
+    readout = config.readout
+    if not isinstance(readout, FrozenQDIReadout):
+        return config
+    options = {field.name: getattr(readout, field.name) for field in dataclasses.fields(QDIReadout)}
+    return dataclasses.replace(config, readout=QDIReadout(**options))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

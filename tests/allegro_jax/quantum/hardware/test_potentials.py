@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from allegro_jax.configs import CircuitReadout, QDILayer
+from allegro_jax.configs import CircuitReadout, FrozenQDIReadout, QDILayer
 from allegro_jax.datasets import load
 from allegro_jax.potential import Potential, initial_params
 from allegro_jax.quantum import register_circuit, registry
@@ -35,6 +35,7 @@ MODELS = {
     "one output, without dead weights": {
         "readout": dataclasses.replace(QDI, drop_dead_weights=True, measurement_mode="single")
     },
+    "frozen": {"readout": FrozenQDIReadout(**vars(QDI))},
     "in the latents": {"readout": READOUTS["mlp"], "latent_circuit": LAYER},
     "in latents and readout": {
         "readout": dataclasses.replace(QDI, simulator="layers"),
@@ -42,7 +43,7 @@ MODELS = {
         "num_layers": 1,
     },
 }
-N_CIRCUITS = dict(zip(MODELS, (2, 1, 1, 2, 2), strict=True))
+N_CIRCUITS = dict(zip(MODELS, (2, 1, 1, 1, 2, 2), strict=True))
 
 
 def potential_of(architecture="2025", readout=QDI, **options):

@@ -13,16 +13,11 @@ are CPU seconds: set OPENBLAS_NUM_THREADS=1 and OMP_NUM_THREADS=1.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from absl import app, flags
 
 from experiments import runtime
-
-if TYPE_CHECKING:
-    from experiments.readouts.runs import Record
 
 _DATASETS = flags.DEFINE_list("datasets", ["rmd17-aspirin"], "Registered names, or files.")
 _READOUTS = flags.DEFINE_list("readouts", ["all"], "Names of readouts, or all.")
@@ -49,71 +44,10 @@ SETTINGS = {
 """Flags that change the settings of all data sets; left out, each has its own."""
 
 
-def compare(
-    datasets: Sequence[str],
-    readouts: Sequence[str],
-    seeds: int,
-    workdir: Path,
-    *,
-    make: bool = True,
-    **changes: Any,
-) -> list[Record]:
-    """Makes the missing runs and returns the records of all that are finished.
-
-    Args:
-        datasets: Registered names, or files.
-        readouts: Names, or ["all"].
-        seeds: How many.
-        workdir: Folder that keeps the runs.
-        make: Make missing runs.
-        **changes: Fields of `Settings` that are not as preset.
-
-    Raises:
-        ValueError: If a name, a setting or the folder does not fit.
-    """
-    from allegro_jax.training import TrainingDivergedError
-    from experiments.readouts import choices, runs
-    from experiments.readouts.settings import settings
-
-    names = choices.chosen(list(readouts))
-    each = [settings(dataset, **changes) for dataset in datasets]
-    wanted = runs.jobs(each, names, seeds)
-    splits = {s: s.splits() for s in each} if make else {}
-    for job in runs.missing(workdir, wanted) if make else ():
-        try:
-            print(runs.describe(runs.run(job, splits[job.settings], workdir)), flush=True)
-        except TrainingDivergedError as error:  # the others are still worth comparing
-            print(f"{job.name} has no result: {error}", file=sys.stderr, flush=True)
-    return runs.finished(workdir, wanted)
-
-
-def report(
-    records: Sequence[Record], baseline: str, markdown: str | None = None, figure: str | None = None
-) -> None:
-    """Prints the tables, and writes them and the picture where asked for.
-
-    Raises:
-        ValueError: If there is no run of the baseline.
-    """
-    from experiments.benchmarks import table
-    from experiments.readouts import pictures, tables
-
-    names = tables.readouts_of(records)
-    if baseline not in names:
-        raise ValueError(f"no run of the baseline {baseline!r}; there are {', '.join(names)}")
-    pages = tables.pages(records, baseline)
-    for title, parts in pages:
-        print(f"\n{title}\n{table.text(*parts)}")
-    print(f"\n{tables.NOTE}")
-    if markdown:
-        text = "\n\n".join(f"{title}\n\n{table.markdown(*parts)}" for title, parts in pages)
-        Path(markdown).write_text(text + "\n")
-    if figure:
-        pictures.draw(Path(figure), records, baseline)
-
-
 def main(_: list[str]) -> None:
     """Makes the missing runs and prints the tables."""
+    from experiments.readouts.comparison import compare, report  # `--help` answers at once
+
     runtime.set_up()
     changes = {name: flag.value for name, flag in SETTINGS.items()}
     what = _DATASETS.value, _READOUTS.value, _SEEDS.value, Path(_WORKDIR.value)

@@ -12,8 +12,12 @@ import pytest
 from allegro_jax.configs import QDILayer
 from allegro_jax.potential import Potential, initial_params
 from allegro_jax.quantum.circuits import QDICircuit
-from experiments.circuit_report import circuit_report, hardware_settings, potential_report
 from experiments.circuit_reports.measurements import Effort
+from experiments.circuit_reports.reports import (
+    circuit_report,
+    hardware_settings,
+    potential_report,
+)
 from tests.small_models import small_config
 
 LITTLE = Effort(samples=4, inputs=4, pairs=50, qubits=(1, 2), depths=(1,), gradients=20)

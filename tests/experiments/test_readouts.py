@@ -15,8 +15,7 @@ import pytest
 from scipy import stats
 
 from allegro_jax.training import TrainingConfig
-from experiments import compare_readouts
-from experiments.readouts import choices, paired, pictures, runs, tables
+from experiments.readouts import choices, comparison, paired, pictures, runs, tables
 from experiments.readouts.settings import PRESETS, Settings, settings
 
 ROOT = Path(__file__).parents[2]
@@ -37,12 +36,12 @@ NAMES = ["linear", "qdi"]
 def workdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a whole comparison: two readouts, two seeds."""
     folder = tmp_path_factory.mktemp("comparison")
-    compare_readouts.compare(["rmd17-benzene"], NAMES, 2, folder, **TINY)
+    comparison.compare(["rmd17-benzene"], NAMES, 2, folder, **TINY)
     return folder
 
 
-def comparison(folder: Path, **changes: Any) -> list[runs.Record]:
-    return compare_readouts.compare(["rmd17-benzene"], NAMES, 2, folder, **(TINY | changes))
+def compared(folder: Path, **changes: Any) -> list[runs.Record]:
+    return comparison.compare(["rmd17-benzene"], NAMES, 2, folder, **(TINY | changes))
 
 
 def forbid(*_: object) -> None:
@@ -50,7 +49,7 @@ def forbid(*_: object) -> None:
 
 
 def test_every_readout_and_seed_makes_the_same_number_of_steps_on_the_same_data(workdir):
-    records = comparison(workdir, make=False)
+    records = compared(workdir, make=False)
     assert [(r["seed"], r["readout"]) for r in records] == [(s, n) for s in (0, 1) for n in NAMES]
     assert {r["steps"] for r in records} == {8}
     assert {len(r["per_structure"]["forces_mae"]) for r in records} == {12}
@@ -59,7 +58,7 @@ def test_every_readout_and_seed_makes_the_same_number_of_steps_on_the_same_data(
 
 
 def test_errors_of_structures_of_equal_size_average_to_the_error_of_the_set(workdir):
-    for record in comparison(workdir, make=False):
+    for record in compared(workdir, make=False):
         for quantity in ("forces_mae", "energy_mae"):
             mean = np.mean(record["per_structure"][quantity])
             assert mean == pytest.approx(record["test"][quantity], rel=1e-6)
@@ -74,11 +73,11 @@ def test_finished_runs_are_not_made_again_and_a_lost_one_is_made_as_before(
     made = []
     original = runs.run
     monkeypatch.setattr(runs, "run", lambda job, *a: made.append(job.name) or original(job, *a))
-    comparison(workdir)
+    compared(workdir)
     assert made == ["rmd17-benzene_linear_1"]
     assert json.loads(lost.read_text())["test"] == before["test"]
     monkeypatch.setattr(runs, "run", forbid)
-    assert len(comparison(workdir)) == 4
+    assert len(compared(workdir)) == 4
 
 
 def test_a_run_that_was_killed_goes_on_to_the_same_result(
@@ -111,13 +110,13 @@ def test_a_run_that_was_killed_goes_on_to_the_same_result(
     assert runs.load(tmp_path, job) is None
     record = runs.run(job, splits, tmp_path)
     assert seen == [1, 2, 2]
-    whole = next(r for r in comparison(workdir, make=False) if r["readout"] == "linear")
+    whole = next(r for r in compared(workdir, make=False) if r["readout"] == "linear")
     assert record["test"] == pytest.approx(whole["test"], rel=1e-6)
 
 
 def test_a_folder_of_other_settings_is_refused(workdir):
     with pytest.raises(ValueError, match=r"epochs was 2, is now 3.*another --workdir"):
-        comparison(workdir, epochs=3)
+        compared(workdir, epochs=3)
 
 
 def test_the_body_of_a_seed_starts_alike_with_every_readout():
@@ -136,8 +135,8 @@ def test_the_body_of_a_seed_starts_alike_with_every_readout():
 
 def test_tables_and_picture_show_every_readout(workdir, tmp_path, capsys):
     markdown, figure = tmp_path / "tables.md", tmp_path / "readouts.png"
-    records = comparison(workdir, make=False)
-    compare_readouts.report(records, "qdi", str(markdown), str(figure))
+    records = compared(workdir, make=False)
+    comparison.report(records, "qdi", str(markdown), str(figure))
     printed, written = capsys.readouterr().out, markdown.read_text()
     for name in NAMES:
         assert name in printed
@@ -152,7 +151,7 @@ def test_tables_and_picture_show_every_readout(workdir, tmp_path, capsys):
 
 def test_a_baseline_without_runs_is_named(workdir):
     with pytest.raises(ValueError, match=r"baseline 'mlp'.*linear, qdi"):
-        compare_readouts.report(comparison(workdir, make=False), "mlp")
+        comparison.report(compared(workdir, make=False), "mlp")
 
 
 def record(readout: str, seed: int, errors: list[float]) -> runs.Record:

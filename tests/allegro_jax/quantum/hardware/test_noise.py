@@ -25,7 +25,7 @@ def test_without_shots_and_noise_values_and_derivatives_are_those_of_the_qnode(e
     qnode = qdi_qnode(QDICircuit(n_features=4, n_qubits=2))
     with jax.numpy_rank_promotion("allow"):
         values, jacobians = (
-            np.array(f(FEATURES[0], WEIGHTS)) for f in (qnode, jax.jacobian(qnode))
+            np.array(jax.jit(f)(FEATURES[0], WEIGHTS)) for f in (qnode, jax.jacobian(qnode))
         )
     np.testing.assert_allclose(exact.values[0], values, atol=1e-12)
     np.testing.assert_allclose(exact.jacobians[0], jacobians, atol=1e-12)

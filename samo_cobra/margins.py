@@ -10,9 +10,12 @@ from jaxtyping import Bool, Float
 # By outcomes: they enter squared.
 _FIRST, _LARGEST = 0.04, 0.08
 _SHRINK, _GROW = 0.9, 1.1
-# By errors: what is left of an error after one more trial, and a factor that grows with
-# violations and falls back to one.
-_FADING = 0.4
+# By errors: what is left of an error after one more trial, and the largest margin of that kind. A
+# large error widens the margin for a few trials; a trace of it stays for many, since fronts lie on
+# borders of the feasible region, and what is a hair outside of one is lost.
+_FAST, _LARGEST_FAST = 0.4, 0.05
+_SLOW, _LARGEST_SLOW = 0.9, 1e-4
+# A factor that grows with violations and falls back to one.
 _CAUTION_GROWS, _CAUTION_FALLS, _MOST_CAUTION = 1.5, 0.8, 5.0
 
 
@@ -37,12 +40,18 @@ def by_errors(
     """The largest recent error, the older the less, times the caution that violations taught.
 
     Args:
-        excess: by how much the models were too hopeful at the latest trials, at least one.
+        excess: by how much the models were too hopeful at the latest trials, at least one, in
+            units of the range of the constraint.
         violated: which constraints were violated, at all infills.
+
+    Returns:
+        Margins in the same units.
     """
-    fading = _FADING ** np.arange(len(excess))[::-1]
+    age = np.arange(len(excess))[::-1, None]
     caution = np.ones(violated.shape[1])
     for row in violated:
         factor = np.where(row, _CAUTION_GROWS, _CAUTION_FALLS)
         caution = np.clip(caution * factor, 1.0, _MOST_CAUTION)
-    return caution * np.max(fading[:, None] * excess, axis=0)
+    fast = caution * np.max(_FAST**age * excess, axis=0)
+    slow = caution * np.max(_SLOW**age * excess, axis=0)
+    return np.maximum(np.minimum(fast, _LARGEST_FAST), np.minimum(slow, _LARGEST_SLOW))

@@ -13,11 +13,13 @@ from samo_cobra.padding import capacity, pad_rows
 from samo_cobra.precision import float64_on_cpu
 from samo_cobra.settings import Settings
 
-# Latest trials whose prediction errors decide margins, and those whose leave-one-out errors count
-# besides those of trials that extended the front.
+# Latest trials whose leave-one-out errors count besides those of trials that extended the front.
 _RECENT = 10
-# Largest margin by errors, in units of the range of the constraint.
-_LARGEST_MARGIN = 0.05
+# Latest trials whose prediction errors decide margins.
+_RECENT_FOR_MARGINS = 20
+# Unit of the margins by outcomes, in ranges of the constraint: at 1, as published for margins in
+# raw units, they keep the search off the border, where many fronts lie.
+_OUTCOME_UNIT = 0.02
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,15 +163,14 @@ class Modeller:
         places = np.array(self._columns[self._n_objectives :], dtype=int) - k
         ranges = history.ranges()[places]
         infills = history.constraints[self._n_initial :, places]
-        wide = margins.by_outcomes(infills) * ranges
-        recent = range(max(self._determined(history), n - _RECENT), n)
+        wide = _OUTCOME_UNIT * margins.by_outcomes(infills)
+        recent = range(max(self._determined(history), n - _RECENT_FOR_MARGINS), n)
         if len(recent) and len(places):
             signed = np.array([self._prediction_errors(history, j) for j in recent])
-            excess = np.maximum(signed[:, chosen[columns], columns], 0.0)
-            by_errors = margins.by_errors(excess, infills > 0.0)
-            wide = np.maximum(wide, np.minimum(by_errors, _LARGEST_MARGIN * ranges))
+            excess = np.maximum(signed[:, chosen[columns], columns], 0.0) / ranges
+            wide = np.maximum(wide, margins.by_errors(excess, infills > 0.0))
         every = np.zeros(history.constraints.shape[1])
-        every[places] = wide
+        every[places] = wide * ranges
         return every
 
     def _determined(self, history: History) -> int:

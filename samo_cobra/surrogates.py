@@ -99,6 +99,7 @@ class Model(NamedTuple):
     logarithmic: Bool[Array, " outputs"]
     shift: Float[Array, " outputs"]
     scale: Float[Array, " outputs"]
+    unit: Float[Array, " outputs"]
     inverse: Float[Array, "outputs rows rows"] | None = None
 
 
@@ -241,6 +242,7 @@ def select(surrogates: Surrogates, choice: Int[Array, " outputs"]) -> Model:
         logarithmic=version == 1,
         shift=surrogates.affine.shift[outputs, version],
         scale=surrogates.affine.scale[outputs, version],
+        unit=surrogates.affine.unit,
         inverse=None if surrogates.inverse is None else surrogates.inverse[kernel],
     )
 
@@ -283,9 +285,9 @@ def predict(
     linear, square = model.tail[1 : dims + 1].T, model.tail[dims + 1 :].T
     jacobian = jacobian + linear[None] + 2.0 * square[None] * z[:, None, :]
     raw = value * model.scale[None] + model.shift[None]
-    logarithmic = model.logarithmic[None]
-    original = jnp.where(logarithmic, transforms.plog_inverse(raw), raw)
-    stretch = jnp.where(logarithmic, 1.0 + jnp.abs(original), 1.0) * model.scale[None]
+    logarithmic, unit = model.logarithmic[None], model.unit[None]
+    original = jnp.where(logarithmic, unit * transforms.plog_inverse(raw), raw)
+    stretch = jnp.where(logarithmic, unit + jnp.abs(original), 1.0) * model.scale[None]
     return original, jacobian * stretch[:, :, None]
 
 

@@ -1,9 +1,9 @@
 """The two versions of every output that the surrogates see: plain and logarithmic.
 
-Version 0 is the output itself, version 1 is ``plog`` of the output in a unit of its own, so that the
-choice between the two does not depend on the unit that the user happens to measure in. Objectives
-are then standardised, constraints are divided by their range without a shift, so that zero stays
-zero.
+Version 0 is the output itself, version 1 is ``plog`` of the output in a unit of its own, so that
+the choice between the two does not depend on the unit that the user happens to measure in.
+Objectives are then standardised, constraints are divided by their range without a shift, so that
+zero stays zero.
 """
 
 from typing import NamedTuple
@@ -69,7 +69,7 @@ def versions(
     values: Float[Array, "points outputs"], unit: Float[Array, " outputs"]
 ) -> Float[Array, "points outputs 2"]:
     """Stacks the plain and the logarithmic version of every output."""
-    return jnp.stack([values, plog(values / unit)], axis=-1)
+    return jnp.stack([values, plog(values / unit[None])], axis=-1)
 
 
 def moments(
@@ -113,6 +113,6 @@ def apply(
 def invert(transformed: Float[Array, "*batch outputs 2"], affine: Affine) -> Array:
     """Maps both transformed versions back to original units (shape kept)."""
     lead = (1,) * (transformed.ndim - 2)
-    shift, scale = (a.reshape(lead + a.shape) for a in (affine.shift, affine.scale))
+    shift, scale, unit = (a.reshape(lead + a.shape) for a in affine)
     raw = transformed * scale + shift
-    return jnp.stack([raw[..., 0], affine.unit * plog_inverse(raw[..., 1])], axis=-1)
+    return jnp.stack([raw[..., 0], unit * plog_inverse(raw[..., 1])], axis=-1)

@@ -34,3 +34,26 @@ def test_inverting_returns_the_original_values(x64):
     affine = transforms.moments(values, jnp.ones(3, bool), n_objectives=1)
     both = transforms.invert(transforms.apply(values, affine), affine)
     np.testing.assert_allclose(both, np.stack([values, values], axis=-1), rtol=1e-12)
+
+
+def test_the_unit_of_an_objective_of_one_sign_is_its_smallest_value_and_else_the_median(x64):
+    values = jnp.array([[-8.0, 3.0, 5.0], [-2.0, -1.0, 0.0], [0.0, 9.0, 1.0], [1e-9, 1e9, 1e9]])
+    mask = jnp.array([True, True, True, False])
+    np.testing.assert_array_equal(transforms.units(values, mask, n_objectives=2), [2.0, 3.0, 3.0])
+
+
+def test_an_output_of_zeros_has_unit_one_and_rounding_errors_are_no_unit(x64):
+    values = jnp.array([[0.0, 1e-30], [0.0, 4.0]])
+    units = transforms.units(values, jnp.ones(2, bool), n_objectives=2)
+    np.testing.assert_array_equal(units, [1.0, 4e-12])
+
+
+def test_transformed_outputs_do_not_depend_on_the_unit_of_measurement(x64):
+    values = jnp.array([[1.0, -2.0], [30.0, 6.0], [4.0, 0.5], [2.0, -7.0]])
+    other = values * jnp.array([[1e-3, 2.54e6]])
+    mask = jnp.ones(4, bool)
+    for n_objectives in (1, 2):
+        one, two = (
+            transforms.apply(v, transforms.moments(v, mask, n_objectives)) for v in (values, other)
+        )
+        np.testing.assert_allclose(one, two, rtol=1e-12)

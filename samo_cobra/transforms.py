@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-# Smallest unit of an output, as a share of its largest value: beyond are rounding errors.
+# Smallest unit of an output, as a share of its median absolute value: below are rounding errors.
 _SMALLEST_UNIT = 1e-12
 # Beyond this the inverse is constant: exp(230) = 1e100 still squares without overflow.
 _PLOG_LIMIT = 230.0
@@ -60,8 +60,9 @@ def units(
     positive, negative = (jnp.any(counts & s, axis=0) for s in (values > 0.0, values < 0.0))
     is_objective = jnp.arange(values.shape[1]) < n_objectives
     one_signed = is_objective & ~(positive & negative)
-    unit = jnp.where(one_signed, jnp.nanmin(size, axis=0), jnp.nanmedian(size, axis=0))
-    unit = jnp.maximum(unit, _SMALLEST_UNIT * jnp.nanmax(size, axis=0))
+    median = jnp.nanmedian(size, axis=0)
+    smallest = jnp.maximum(jnp.nanmin(size, axis=0), _SMALLEST_UNIT * median)
+    unit = jnp.where(one_signed, smallest, median)
     return jnp.where(jnp.any(counts, axis=0), unit, 1.0)
 
 

@@ -4,10 +4,10 @@ import json
 import os
 import resource
 import shutil
-from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
@@ -140,8 +140,8 @@ def test_a_write_that_the_system_refuses_leaves_the_earlier_checkpoints(folder: 
 def test_too_little_space_is_seen_before_anything_is_written(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = namedtuple("usage", "free")
-    monkeypatch.setattr(checkpoints_module.shutil, "disk_usage", lambda _: usage(1000))
+    full = SimpleNamespace(free=1000)
+    monkeypatch.setattr(checkpoints_module.shutil, "disk_usage", lambda _: full)
     with pytest.raises(OSError, match=r"No space left.* 1\.1 MB are needed and 0\.0 MB are free"):
         save(Checkpoints(folder, IDENTITY), 3)
     assert {path.name for path in folder.iterdir()} == {"1", "2"}

@@ -20,7 +20,7 @@ import jax
 import orbax.checkpoint as ocp
 
 from allegro_jax.sharding.data import agreed, local_copy
-from allegro_jax.training.fingerprint import fingerprint
+from allegro_jax.training.digests import digest
 
 _ROOM = 1.1  # free space that a write needs, over the size of its arrays
 _ROOM_BYTES = 1_000_000
@@ -172,11 +172,11 @@ class Checkpoints:
 def _sealed(identity: Any, progress: Any, arrays: str) -> dict[str, Any]:
     """The JSON of a checkpoint, with a digest of all of it."""
     content = {"identity": identity, "progress": progress, "arrays": arrays}
-    return {**content, "sha256": fingerprint([], text=json.dumps(content, sort_keys=True))}
+    return {**content, "sha256": digest([], text=json.dumps(content, sort_keys=True))}
 
 
 def _arrays_digest(arrays: Any) -> str:
-    return fingerprint(jax.device_get(jax.tree.leaves(local_copy(arrays))))
+    return digest(jax.device_get(jax.tree.leaves(local_copy(arrays))))
 
 
 def _remove_unfinished(folder: Path) -> None:

@@ -41,7 +41,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path | str, identity: dict[str, Any]) -> None:
         self.folder = Path(folder).resolve()
-        self.identity = identity
+        self.identity = json.loads(json.dumps(identity))  # tuples become lists, as in the file
         _remove_unfinished(self.folder)
         options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
         self._manager = ocp.CheckpointManager(self.folder, options=options)
@@ -94,7 +94,9 @@ class Checkpoints:
                 none can be read.
         """
         unreadable: dict[int, str] = {}
-        for moment in sorted(self._manager.all_steps(), reverse=True):
+        # Not those that Orbax lists: it passes over folders without some of their files.
+        present = (int(path.name) for path in self.folder.iterdir() if path.name.isdigit())
+        for moment in sorted(present, reverse=True):
             try:
                 found = self._read(moment, like)
             except OtherRunError:
@@ -194,6 +196,4 @@ def _differences(found: Any, wanted: Any, path: str = "") -> list[str]:
             inner = f"{path}.{key}" if path else str(key)
             lines += _differences(found.get(key), wanted.get(key), inner)
         return lines
-    if isinstance(found, list | tuple) and isinstance(wanted, list | tuple):
-        found, wanted = list(found), list(wanted)
     return [] if found == wanted else [f"{path} was {found!r}, is now {wanted!r}"]

@@ -16,7 +16,7 @@ import pytest
 from allegro_jax.training import checkpoints as checkpoints_module
 from allegro_jax.training.checkpoints import Checkpoints
 
-IDENTITY = {"model": {"cutoff": 4.0}, "data": {"train": "abc"}}
+IDENTITY = {"model": {"widths": ((8, 8),)}, "data": {"train": "abc"}}
 SIZE = 20_000  # numbers: more than a file may hold in `small_files`
 
 
@@ -96,7 +96,8 @@ def test_a_damaged_newest_checkpoint_is_named_set_aside_and_written_again(folder
 
 
 def test_where_no_checkpoint_is_whole_nothing_is_begun_anew(folder: Path) -> None:
-    shutil.rmtree(folder / "1" / "state")
+    for path in (folder / "1").iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     flipped(folder / "2" / "run" / "metadata")
     with pytest.raises(ValueError, match=r"none of the checkpoints .* Put a copy .* remove that"):
         Checkpoints(folder, IDENTITY).restore(arrays(0))

@@ -13,7 +13,13 @@ import numpy as np
 import pytest
 
 from allegro_jax.datasets import Dataset, load
-from allegro_jax.training import Progress, TrainingResult, config_from_data, train
+from allegro_jax.training import (
+    Progress,
+    TrainingResult,
+    TrainingStoppedError,
+    config_from_data,
+    train,
+)
 from allegro_jax.training import checkpoints as checkpoints_module
 from allegro_jax.training.digests import data_digest
 from allegro_jax.training.evaluation import evaluate
@@ -179,3 +185,21 @@ def test_a_loss_curve_that_was_cut_is_told_and_the_run_goes_on(
     with pytest.warns(RuntimeWarning, match=r"losses\.csv is shorter than when"):
         result = killed.run(str(copy))
     assert losses_of(result) == losses_of(finished.result)
+
+
+def test_a_run_limited_by_time_goes_on_with_its_clock_and_its_losses(tmp_path: Path) -> None:
+    """Later learning rates follow the clock, so the rest of the curve is one of many."""
+    limit = 1.0
+    settings = {"time_limit_s": limit, "max_epochs": 10**6, "checkpoint_interval_s": 1e9}
+    told: list[Progress] = []
+    with pytest.raises(TrainingStoppedError):
+        killed.run(str(tmp_path), told.append, lambda: told[-1].step >= 5, **settings)
+    before, seconds = (tmp_path / "losses.csv").read_text(), told[-1].elapsed_s
+    assert before.count("\n") == 1 + told[-1].step
+    told.clear()
+    result = killed.run(str(tmp_path), told.append, **settings)
+    assert (tmp_path / "losses.csv").read_text().startswith(before)
+    assert seconds < told[0].elapsed_s < told[-1].elapsed_s
+    assert told[-1].remaining_s == pytest.approx(max(limit - told[-1].elapsed_s, 0.0))
+    assert result.stopped_by == "time_limit"
+    assert result.history[-1]["seconds"] >= limit

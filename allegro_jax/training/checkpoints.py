@@ -19,7 +19,7 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
-from allegro_jax.sharding.data import agreed, local_copy
+from allegro_jax.sharding.data import local_copy
 from allegro_jax.training.digests import digest
 
 _ROOM = 1.1  # free space that a write needs, over the size of its arrays
@@ -103,11 +103,13 @@ class Checkpoints:
                 raise
             except Exception as error:  # Orbax and tensorstore raise whatever the damage leads to
                 unreadable[moment] = " ".join(str(error).split())[:200] or repr(error)
+                if jax.process_count() > 1:  # the others may have read it, or wait for this one
+                    break
                 continue
             self._set_aside(unreadable)
             return found
         if unreadable:
-            raise ValueError(self._nothing_whole(unreadable))
+            raise ValueError(self._unreadable(unreadable))
         return None
 
     def close(self) -> None:
@@ -148,10 +150,9 @@ class Checkpoints:
         """Makes place for the checkpoints that will be written at these moments again."""
         aside = self.folder.with_name(f"{self.folder.name}-unreadable")
         for moment, reason in unreadable.items():
-            if jax.process_index() == 0:
-                aside.mkdir(exist_ok=True)
-                shutil.rmtree(aside / str(moment), ignore_errors=True)
-                (self.folder / str(moment)).rename(aside / str(moment))
+            aside.mkdir(exist_ok=True)
+            shutil.rmtree(aside / str(moment), ignore_errors=True)
+            (self.folder / str(moment)).rename(aside / str(moment))
             warnings.warn(
                 f"the checkpoint {self.folder / str(moment)} cannot be read ({reason}); it was "
                 f"moved to {aside} and the run goes on from the one before it",
@@ -159,11 +160,15 @@ class Checkpoints:
                 stacklevel=2,
             )
         if unreadable:
-            agreed(0.0)  # the other processes wait for the first
             self._manager.reload()
 
-    def _nothing_whole(self, unreadable: dict[int, str]) -> str:
-        reasons = "; ".join(f"{moment}: {reason}" for moment, reason in unreadable.items())
+    def _unreadable(self, moments: dict[int, str]) -> str:
+        reasons = "; ".join(f"{moment}: {reason}" for moment, reason in moments.items())
+        if jax.process_count() > 1:
+            return (
+                f"a checkpoint in {self.folder} cannot be read ({reasons}). Remove it, and the run "
+                "goes on from the one before."
+            )
         return (
             f"none of the checkpoints in {self.folder} can be read ({reasons}). Put a copy of one "
             "back if there is one; to begin the run anew, remove that folder or use another work "

@@ -2,7 +2,8 @@
 
     python -m experiments.train --config=experiments/configs/train.py:rmd17-aspirin --workdir=DIR
 
-Run it again to continue from the newest checkpoint. The potential is left in `DIR/potential`:
+Run it again to continue from the newest checkpoint; SIGTERM, SIGUSR1 and Ctrl-C make it write one
+and end. The potential is left in `DIR/potential`:
 `allegro_jax.Potential.load("DIR/potential")`. All devices share the work if the batch size is a
 multiple of their number; `--distributed` joins the devices of several processes.
 """
@@ -15,7 +16,7 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
-from experiments import processes, runtime
+from experiments import interruption, processes, runtime
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Settings of the training.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; made when missing.")
@@ -24,15 +25,22 @@ flags.mark_flags_as_required(["config", "workdir"])
 
 def main(_: list[str]) -> None:
     """Runs the training that the flags describe."""
-    from experiments.training_run import train_and_evaluate  # quick `--help`
+    from allegro_jax.training import TrainingStoppedError  # quick `--help`
+    from experiments.training_run import train_and_evaluate
 
     runtime.set_up()
     try:
         speaks = processes.join()
-        train_and_evaluate(_CONFIG.value, Path(_WORKDIR.value), quiet=not speaks)
+        with interruption.Interruption() as signals:
+            train_and_evaluate(
+                _CONFIG.value, Path(_WORKDIR.value), quiet=not speaks, should_stop=signals.requested
+            )
+    except TrainingStoppedError as stopped:
+        print(f"{stopped}; the same command continues", file=sys.stderr)
+        sys.exit(signals.exit_status)
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # the second Ctrl-C
         sys.exit("stopped; the same command continues from the newest checkpoint")
 
 

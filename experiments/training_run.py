@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ml_collections import ConfigDict
@@ -16,7 +17,12 @@ from experiments.records import environment, write_json
 from experiments.trial import error_name
 
 
-def train_and_evaluate(config: ConfigDict, workdir: Path, quiet: bool = False) -> TrainingResult:
+def train_and_evaluate(
+    config: ConfigDict,
+    workdir: Path,
+    quiet: bool = False,
+    should_stop: Callable[[], bool] | None = None,
+) -> TrainingResult:
     """Trains, tests on the test set, and writes `result.json` beside the potential.
 
     Args:
@@ -24,10 +30,12 @@ def train_and_evaluate(config: ConfigDict, workdir: Path, quiet: bool = False) -
         workdir: Folder of the run.
         quiet: Print and write nothing but what `train` does, as all but the first of several
             processes.
+        should_stop: Asked about once a second; see `train`.
 
     Raises:
         ValueError: If a setting, the data or the work directory does not fit.
         FloatingPointError: If the training diverges.
+        TrainingStoppedError: If `should_stop` said so.
     """
     splits = load_splits(config.data)
     model = model_config(config.variant, config.params, config.model, splits.train)
@@ -40,7 +48,15 @@ def train_and_evaluate(config: ConfigDict, workdir: Path, quiet: bool = False) -
             bar.update(int(row["epoch"]) - bar.n)
             bar.set_postfix_str(f"loss {row['loss']:.4g}, valid {factor * row[metric]:.2f} {unit}")
 
-        result = train(model, training, splits.train, splits.valid, workdir=workdir, on_epoch=show)
+        result = train(
+            model,
+            training,
+            splits.train,
+            splits.valid,
+            workdir=workdir,
+            on_epoch=show,
+            should_stop=should_stop,
+        )
     if quiet:
         return result
     test = evaluate(result.potential, splits.test)

@@ -15,12 +15,14 @@ import numpy as np
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
 from allegro_jax.graphs import GraphDataset, ordered_batches
+from allegro_jax.memory import available_bytes, free_bytes
 from allegro_jax.models.build import build_model
 from allegro_jax.potential import Potential, initial_params
 from allegro_jax.programs import Program
 from allegro_jax.sharding.data import DataParallel, agreed, local_copy
 from allegro_jax.training.checkpoints import Checkpoints
 from allegro_jax.training.config import TrainingConfig
+from allegro_jax.training.footprint import Footprint, program_bytes
 from allegro_jax.training.metrics import summarise
 from allegro_jax.training.pace import Pace
 from allegro_jax.training.setup import atomic_energies
@@ -94,6 +96,25 @@ class Run:
     def padding_waste(self) -> float:
         """Expected share of padding among the edges of the training batches."""
         return self._trainer.windows.waste
+
+    def footprint(self) -> Footprint:
+        """Compiles the training program and returns what the run takes."""
+        resident, step = program_bytes(self._trainer.compiled(self._state))
+        windows = self._trainer.windows
+        return Footprint(
+            parameters=sum(leaf.size for leaf in jax.tree.leaves(self._state.params)),
+            edges_per_atom=windows.edges_per_atom,
+            structures=windows.structures,
+            batch_size=self._training.batch_size,
+            steps_per_epoch=windows.steps_per_epoch,
+            padding_waste=windows.waste,
+            compilations=self.compilations,
+            compile_s=self.compile_s,
+            resident_bytes=resident,
+            step_bytes=step,
+            available_bytes=available_bytes(),
+            free_bytes=free_bytes(),
+        )
 
     def finished(self) -> str | None:
         """Returns the name of the limit that ends the run, None while there is none."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from typing import TYPE_CHECKING, Any
 
 import jax
 
-from allegro_jax.memory import gigabytes
+from allegro_jax.memory import available_bytes, free_bytes, gigabytes
+
+if TYPE_CHECKING:
+    from allegro_jax.training.windows import TrainingWindows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +61,32 @@ class Footprint:
         return max(int((limit - self.resident_bytes) / self.step_bytes * self.batch_size), 0)
 
 
+def footprint(
+    compiled: jax.stages.Compiled,
+    windows: TrainingWindows,
+    batch_size: int,
+    params: Any,
+    compilations: int,
+    compile_s: float,
+) -> Footprint:
+    """Returns what a run takes, from its compiled program and its training set."""
+    resident, step = program_bytes(compiled)
+    return Footprint(
+        parameters=sum(leaf.size for leaf in jax.tree.leaves(params)),
+        edges_per_atom=windows.edges_per_atom,
+        structures=windows.structures,
+        batch_size=batch_size,
+        steps_per_epoch=windows.steps_per_epoch,
+        padding_waste=windows.waste,
+        compilations=compilations,
+        compile_s=compile_s,
+        resident_bytes=resident,
+        step_bytes=step,
+        available_bytes=available_bytes(),
+        free_bytes=free_bytes(),
+    )
+
+
 def program_bytes(compiled: jax.stages.Compiled) -> tuple[int, int]:
     """Returns what a compiled program keeps, and what it needs while it runs, by XLA's plan.
 
@@ -78,8 +108,7 @@ def check_fits(footprint: Footprint) -> None:
     limit, free = footprint.available_bytes, footprint.free_bytes
     if limit is not None and footprint.needed_bytes > limit:
         raise ValueError(
-            f"{_need(footprint)} and the device has {gigabytes(limit)}; "
-            f"{_advice(footprint, limit)}"
+            f"{_need(footprint)} and the device has {gigabytes(limit)}; {_advice(footprint, limit)}"
         )
     if free is not None and footprint.step_bytes > free:  # the rest is there already
         warnings.warn(

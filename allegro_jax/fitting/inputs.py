@@ -33,7 +33,7 @@ def as_dataset(
     if isinstance(data, str | os.PathLike):
         return load(data, **options)
     keys = {name: options[name] for name in ("energy_key", "forces_key") if name in options}
-    frames = list(data) if isinstance(data, Sequence) else None
+    frames: list[Any] | None = list(data) if isinstance(data, Sequence) else None
     if frames is None or not all(hasattr(frame, "get_positions") for frame in frames):
         raise TypeError(
             "data must be a registered name, the path of a file, a list of ase.Atoms or a Dataset; "

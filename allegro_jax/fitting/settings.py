@@ -18,6 +18,7 @@ _STRESS_SHARE = 0.1
 """Share of the stress in the loss of a model that predicts zero, relative to that of the forces."""
 
 _FROM_DATA = ("type_names", "avg_num_neighbors", "per_type_energy_scales")
+_WORDS = ("architecture", "schedule", "metric", "optimizer", "loss", "tensor_product")
 _TRAINING = tuple(field.name for field in dataclasses.fields(TrainingConfig))
 
 
@@ -75,7 +76,9 @@ def _check_names(overrides: Mapping[str, Any], architecture: str) -> None:
     fields = dataclasses.fields(config_class(architecture))
     model = [field.name for field in fields if field.name not in _FROM_DATA]
     known = [*_TRAINING, *model, "architecture"]
-    for name in overrides:
+    for name, value in overrides.items():
+        if isinstance(value, str) and name not in _WORDS:
+            raise ValueError(f"{name} must be a number or a config, got the word {value!r}")
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             meant = f"; did you mean {close[0]!r}?" if close else ""

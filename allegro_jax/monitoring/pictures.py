@@ -11,6 +11,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from jaxtyping import Float
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from allegro_jax.datasets import Dataset
 from allegro_jax.monitoring.quantities import QUANTITIES, Quantity
@@ -18,10 +19,12 @@ from allegro_jax.potential import Potential
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
-_LOSS = Quantity("training loss", "eV², Å", factor=1.0)
+_LOSS = Quantity("training loss", "", factor=1.0)
 _STRUCTURES = 1000
-_POINTS = 20_000  # of one colour; beyond, a picture only becomes slower to draw
+_ELEMENTS = 7
+_POINTS = 20_000  # of one panel; beyond, a picture only becomes slower to draw
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +45,10 @@ class Predicted:
     def mae(self) -> float:
         """Mean absolute error."""
         return float(np.abs(self.predicted - self.label).mean())
+
+    def select(self, rows: np.ndarray) -> Predicted:
+        """Returns some rows."""
+        return Predicted(self.label[rows], self.predicted[rows], self.numbers[rows])
 
 
 def save_learning_curves(
@@ -66,9 +73,13 @@ def save_learning_curves(
         quantity = QUANTITIES.get(name, _LOSS)
         for axes, x, factor in zip(axes_of_row, ("seconds", "epoch"), (1 / 60, 1.0), strict=True):
             _curve(axes, history, best, test, name, quantity, x, factor)
-        kind = "" if name == "loss" else " MAE"
-        axes_of_row[0].set_ylabel(f"{quantity.label}{kind} ({quantity.unit})")
-    panels[0, 0].legend(fontsize="small")
+        label = f"{quantity.label} MAE ({quantity.unit})" if quantity.unit else quantity.label
+        axes_of_row[0].set_ylabel(label)
+        _plain_ticks(axes_of_row[0].yaxis)
+        if name != "loss":
+            axes_of_row[0].legend(fontsize="small")
+    for axes in panels[-1]:
+        _plain_ticks(axes.xaxis)
     panels[-1, 0].set_xlabel("training time (min)")
     panels[-1, 1].set_xlabel("epoch")
     figure.savefig(path, dpi=150)
@@ -86,8 +97,11 @@ def _curve(
 ) -> None:
     where = [factor * row[x] for row in history]
     label = "training" if name == "loss" else "validation"
-    style = {"color": "C1" if name == "loss" else "C0", "marker": "." if len(where) < 30 else None}
-    axes.plot(where, [quantity.factor * row[name] for row in history], label=label, lw=1.2, **style)
+    values = [quantity.factor * row[name] for row in history]
+    marker = "." if len(where) < 30 else ""
+    axes.plot(
+        where, values, marker=marker, lw=1.2, color="C1" if name == "loss" else "C0", label=label
+    )
     if name != "loss":
         axes.plot(factor * best[x], quantity.factor * best[name], "o", color="C3", label="kept")
     if name in test:
@@ -96,6 +110,17 @@ def _curve(
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.grid(which="both", alpha=0.25, lw=0.5)
+
+
+def _plain_ticks(axis: Axis) -> None:
+    """Writes 20, 50, 100 in place of powers of ten, as many as there is room for."""
+    low, high = axis.get_view_interval()
+    decades = np.log10(high / low)
+    wide, narrow = (1.0,), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+    steps = narrow if decades < 1 else (1.0, 2.0, 5.0) if decades < 3 else wide
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(FormatStrFormatter("%g"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def save_parity(path: Path, potential: Potential, dataset: Dataset) -> None:
@@ -111,18 +136,33 @@ def save_parity(path: Path, potential: Potential, dataset: Dataset) -> None:
     if len(dataset) > _STRUCTURES:
         dataset = dataset.select(np.linspace(0, len(dataset) - 1, _STRUCTURES).astype(int))
     energies, forces = predicted(potential, dataset)
-    panels = 1 if forces is None else 2
-    figure = Figure(figsize=(4.4 * panels, 4.4), layout="constrained")
-    axes = figure.subplots(1, panels, squeeze=False)[0]
-    title = f"energy, {len(dataset):,} structures"
-    _scatter(axes[0], energies, f"{title}\nMAE {1e3 * energies.mae:.3g} meV/atom")
-    axes[0].set_xlabel("label, less atomic references (eV/atom)")
-    axes[0].set_ylabel("prediction (eV/atom)")
-    if forces is not None:
-        _scatter(axes[1], forces, f"force components\nMAE {1e3 * forces.mae:.3g} meV/Å")
-        axes[1].set_xlabel("label (eV/Å)")
-        axes[1].set_ylabel("prediction (eV/Å)")
+    panels = [(f"energy, {len(dataset):,} structures", energies, "meV/atom")]
+    for name, own in ({} if forces is None else by_element(forces)).items():
+        panels.append((f"forces on {name}", own, "meV/Å"))
+    columns = min(len(panels), 4)
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(3.4 * columns, 3.7 * rows), layout="constrained")
+    places = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, (name, data, unit) in zip(places, panels, strict=False):
+        _scatter(axes, data, f"{name}\nMAE {1e3 * data.mae:.3g} {unit}")
+    for axes in places[len(panels) :]:
+        axes.set_axis_off()
+    places[0].set_xlabel("label, less atomic references (eV/atom)")
+    places[0].set_ylabel("prediction (eV/atom)")
+    for axes in places[1 : len(panels)]:
+        axes.set_xlabel("label (eV/Å)")
+        axes.set_ylabel("prediction (eV/Å)")
     figure.savefig(path, dpi=150)
+
+
+def by_element(forces: Predicted) -> dict[str, Predicted]:
+    """Takes forces apart by chemical symbol, the seven most frequent ones and "others"."""
+    numbers, counts = np.unique(forces.numbers, return_counts=True)
+    first = numbers[np.argsort(-counts, kind="stable")][:_ELEMENTS]
+    chosen = {chemical_symbols[number]: forces.numbers == number for number in first}
+    if len(numbers) > _ELEMENTS:
+        chosen["others"] = ~np.isin(forces.numbers, first)
+    return {name: forces.select(rows) for name, rows in chosen.items()}
 
 
 def predicted(potential: Potential, dataset: Dataset) -> tuple[Predicted, Predicted | None]:
@@ -145,25 +185,11 @@ def predicted(potential: Potential, dataset: Dataset) -> tuple[Predicted, Predic
 
 
 def _scatter(axes: Axes, data: Predicted, title: str) -> None:
-    numbers = np.unique(data.numbers)
-    by_count = sorted(numbers, key=lambda number: -(data.numbers == number).sum())
-    for k, number in enumerate(by_count):
-        own = data.numbers == number
-        label, guess = data.label[own], data.predicted[own]
-        step = -(-label.size // _POINTS)
-        name = None
-        if number:
-            error = 1e3 * np.abs(guess - label).mean()
-            name = f"{chemical_symbols[number]}: {error:.3g} meV/Å"
-        x, y = label.ravel()[::step], guess.ravel()[::step]
-        axes.plot(x, y, ".", ms=3, alpha=0.5, mew=0, color=f"C{k}", label=name, rasterized=True)
-    ends = [
-        min(data.label.min(), data.predicted.min()),
-        max(data.label.max(), data.predicted.max()),
-    ]
+    label, guess = data.label.ravel(), data.predicted.ravel()
+    drawn = slice(None, None, -(-label.size // _POINTS))
+    axes.plot(label[drawn], guess[drawn], ".", ms=3, alpha=0.4, mew=0, rasterized=True)
+    ends = [min(label.min(), guess.min()), max(label.max(), guess.max())]
     axes.plot(ends, ends, color="0.3", lw=0.8)
     axes.set_title(title, fontsize="medium")
     axes.set_aspect("equal", adjustable="datalim")
     axes.grid(alpha=0.25, lw=0.5)
-    if numbers.any():
-        axes.legend(fontsize="small", markerscale=3)

@@ -1,18 +1,15 @@
 """Training: losses, metrics, schedules, the step, the loop, checkpoints."""
 
 from allegro_jax.training.config import TrainingConfig
-from allegro_jax.training.footprint import Footprint, check_fits
 from allegro_jax.training.loop import TrainingResult, train
 from allegro_jax.training.run import TrainingDivergedError
 from allegro_jax.training.setup import atomic_energies, config_from_data
 
 __all__ = [
-    "Footprint",
     "TrainingConfig",
     "TrainingDivergedError",
     "TrainingResult",
     "atomic_energies",
-    "check_fits",
     "config_from_data",
     "train",
 ]

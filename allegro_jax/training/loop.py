@@ -13,8 +13,6 @@ from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
 from allegro_jax.potential import Potential
 from allegro_jax.training.config import TrainingConfig
-from allegro_jax.training.footprint import Footprint
-from allegro_jax.training.progress import Progress
 from allegro_jax.training.run import Run
 
 
@@ -49,8 +47,6 @@ def train(
     *,
     workdir: Path | str | None = None,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-    on_start: Callable[[Footprint], None] | None = None,
 ) -> TrainingResult:
     """Trains a potential.
 
@@ -66,9 +62,6 @@ def train(
         valid_set: Structures that decide which parameters are kept.
         workdir: Folder of checkpoints and result; None keeps everything in memory.
         on_epoch: Called with every row of the history as it is made.
-        on_progress: Called after every call of the device, about once a second.
-        on_start: Called once, before the first step, with what the run takes; what it raises ends
-            the run. Not called where a finished run has nothing left to do.
 
     Raises:
         ValueError: If a set has a species that `config` lacks, or `workdir` belongs to a run
@@ -85,10 +78,8 @@ def train(
     """
     run = Run(config, training, train_set, valid_set, workdir)
     with contextlib.closing(run):
-        if on_start is not None and run.finished() is None:
-            on_start(run.footprint())
         while (reason := run.finished()) is None:
-            row = run.epoch(on_progress)
+            row = run.epoch()
             if on_epoch is not None:
                 on_epoch(row)
             run.save_if_due()

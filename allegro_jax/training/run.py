@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +21,13 @@ from allegro_jax.programs import Program
 from allegro_jax.sharding.data import DataParallel, agreed, local_copy
 from allegro_jax.training.checkpoints import Checkpoints
 from allegro_jax.training.config import TrainingConfig
-from allegro_jax.training.footprint import Footprint, footprint
 from allegro_jax.training.metrics import summarise
 from allegro_jax.training.pace import Pace
-from allegro_jax.training.progress import Progress
 from allegro_jax.training.setup import atomic_energies
 from allegro_jax.training.step import TrainState, evaluation_step, initial_state
 from allegro_jax.training.trainer import Trainer
 
 VALIDATION_BATCH = 25
-OnProgress = Callable[[Progress], None]
 
 
 class TrainingDivergedError(FloatingPointError):
@@ -99,13 +95,6 @@ class Run:
         """Expected share of padding among the edges of the training batches."""
         return self._trainer.windows.waste
 
-    def footprint(self) -> Footprint:
-        """Compiles the training program and returns what the run takes."""
-        compiled = self._trainer.compiled(self._state)
-        compilation = self.compilations, self.compile_s
-        windows, batch_size = self._trainer.windows, self._training.batch_size
-        return footprint(compiled, windows, batch_size, self._state.params, *compilation)
-
     def finished(self) -> str | None:
         """Returns the name of the limit that ends the run, None while there is none."""
         limits, done = self._training, len(self.history)
@@ -118,11 +107,8 @@ class Run:
             return "patience"
         return None
 
-    def epoch(self, on_progress: OnProgress | None = None) -> dict[str, float]:
+    def epoch(self) -> dict[str, float]:
         """Passes once over the training set, or until the time is over, and validates.
-
-        Args:
-            on_progress: Called after every call of the device.
 
         Returns:
             The new row of the history.
@@ -132,8 +118,7 @@ class Run:
         """
         self._pace.start()
         number = len(self.history)
-        on_call = None if on_progress is None else self._telling(number, on_progress)
-        self._state, losses = self._trainer.epoch(self._state, number, self._pace, on_call)
+        self._state, losses = self._trainer.epoch(self._state, number, self._pace)
         mean_loss = self._checked_mean(losses)
         averaged = local_copy(self._state.averaged)
         errors = summarise(self._evaluate(averaged, graph) for graph in self._validation)
@@ -152,25 +137,6 @@ class Run:
             self.best = row
             self._best_params = jax.tree.map(jnp.copy, self._state.averaged)
         return row
-
-    def _telling(self, number: int, on_progress: OnProgress) -> Callable[[int, list[float]], None]:
-        limits, windows, pace = self._training, self._trainer.windows, self._pace
-
-        def tell(step: int, losses: list[float]) -> None:
-            left = limits.max_epochs * windows.steps_per_epoch
-            left -= number * windows.steps_per_epoch + step
-            remaining = left * pace.step_s
-            if limits.time_limit_s is not None:
-                remaining = min(remaining, limits.time_limit_s - pace.elapsed_s)
-            speed = limits.batch_size / max(pace.step_s, 1e-9)
-            on_progress(
-                Progress(
-                    number + 1, limits.max_epochs, step, windows.steps_per_epoch,
-                    float(np.mean(losses)), self._trainer.rate, speed, pace.elapsed_s, remaining,
-                )
-            )  # fmt: skip
-
-        return tell
 
     def potential(self) -> Potential:
         """Returns the potential with the best averaged parameters so far."""

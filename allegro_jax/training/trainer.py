@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable
-from typing import Any
 
 import jax
 import numpy as np
@@ -67,27 +65,13 @@ class Trainer:
         steps = devices.on_every_device(many, specs, (everywhere, everywhere))
         self.program = Program(steps, graph_argument=1, donate=[0])
 
-    def compiled(self, state: TrainState) -> jax.stages.Compiled:
-        """Returns the program, compiled but not called."""
-        with contextlib.closing(self.windows.epoch(self._training.seed, 0)) as windows:
-            _, window = next(windows)
-            rates = np.zeros(self.windows.window_steps, np.float32)
-            return self.program.compiled(state, window, rates, np.int32(0), np.int32(0))
-
-    def epoch(
-        self,
-        state: TrainState,
-        number: int,
-        pace: Pace,
-        on_call: Callable[[int, list[float]], None] | None = None,
-    ) -> tuple[TrainState, list[float]]:
+    def epoch(self, state: TrainState, number: int, pace: Pace) -> tuple[TrainState, list[float]]:
         """Makes a pass over the training set, or until the time is over.
 
         Args:
             state: Before the pass; its memory is taken.
             number: Epochs done before.
             pace: Clock of the run.
-            on_call: Called after every call with the steps done, and the losses of the call.
 
         Returns:
             The state after the pass, and the loss of every step.
@@ -96,19 +80,14 @@ class Trainer:
         with contextlib.closing(self.windows.epoch(self._training.seed, number)) as windows:
             for steps, window in windows:
                 done = number * self.windows.steps_per_epoch + len(losses)
-                tell = None if on_call is None else self._shifted(on_call, len(losses))
-                state, more = self._window(state, window, steps, done, pace, tell)
+                state, more = self._window(state, window, steps, done, pace)
                 losses += more
                 if pace.over:
                     break
         return state, losses
 
-    @staticmethod
-    def _shifted(on_call: Any, before: int) -> Any:
-        return lambda step, losses: on_call(before + step, losses)
-
     def _window(
-        self, state: TrainState, window: Window, steps: int, done: int, pace: Pace, tell: Any
+        self, state: TrainState, window: Window, steps: int, done: int, pace: Pace
     ) -> tuple[TrainState, list[float]]:
         losses: list[float] = []
         while len(losses) < steps and not (losses and pace.over):
@@ -120,8 +99,6 @@ class Trainer:
             state, values = self.program(state, window, rates, *bounds)
             losses += np.asarray(jax.device_get(values))[start:stop].tolist()
             pace.read(stop - start)
-            if tell is not None:
-                tell(stop, losses[start:])
         return state, losses
 
     def _rates(self, done: int, steps: int, pace: Pace) -> list[float]:

@@ -2,13 +2,16 @@
 
 from allegro_jax.training.config import TrainingConfig
 from allegro_jax.training.loop import TrainingResult, train
-from allegro_jax.training.run import TrainingDivergedError
+from allegro_jax.training.progress import Progress
+from allegro_jax.training.run import TrainingDivergedError, TrainingStoppedError
 from allegro_jax.training.setup import atomic_energies, config_from_data
 
 __all__ = [
+    "Progress",
     "TrainingConfig",
     "TrainingDivergedError",
     "TrainingResult",
+    "TrainingStoppedError",
     "atomic_energies",
     "config_from_data",
     "train",

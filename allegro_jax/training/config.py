@@ -33,9 +33,11 @@ class TrainingConfig:
             min(ema_decay, (1 + n) / (10 + n)). Validation and the saved potential use the average.
         clip_norm: Global norm to which gradients are clipped.
         patience: Epochs without improvement of `metric` after which the run stops; None for never.
-        metric: Validation metric that decides which parameters are kept; None takes "forces_mae"
-            where the data have forces and "energy_mae" elsewhere.
-        checkpoint_interval_s: Seconds between checkpoints.
+        min_delta: How much the error must fall (eV or eV/Å) for `patience` to count it.
+        target_error: Error in `metric` (eV or eV/Å) at which the run stops; None for none.
+        metric: Error on the first validation set that decides which parameters are kept; None takes
+            "forces_mae" where the data have forces and "energy_mae" elsewhere.
+        checkpoint_interval_s: Seconds between checkpoints, in the middle of an epoch too.
         seed: Seed of initial parameters and of the order of the structures.
         devices: Devices that share every batch; None takes all of them if `batch_size` is a
             multiple of their number, and one otherwise.
@@ -59,6 +61,8 @@ class TrainingConfig:
     ema_decay: float = 0.99
     clip_norm: float = 10.0
     patience: int | None = None
+    min_delta: float = 0.0
+    target_error: float | None = None
     metric: Metric | None = None
     checkpoint_interval_s: float = 60.0
     seed: int = 0
@@ -82,6 +86,9 @@ class TrainingConfig:
         limit = self.time_limit_s
         _require(limit is None or limit > 0, "time_limit_s", "positive or None", limit)
         _require(self.patience is None or self.patience >= 1, "patience", ">= 1", self.patience)
+        delta, target = self.min_delta, self.target_error
+        _require(0 <= delta < math.inf, "min_delta", "finite, zero or more", delta)
+        _require(target is None or target > 0, "target_error", "positive or None", target)
         _require(self.schedule in ("constant", "cosine"), "schedule", "a schedule", self.schedule)
         _require(self.devices is None or self.devices >= 1, "devices", ">= 1", self.devices)
         _require(self.resident_gb >= 0, "resident_gb", "zero or more", self.resident_gb)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import jax
@@ -13,7 +13,10 @@ from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
 from allegro_jax.potential import Potential
 from allegro_jax.training.config import TrainingConfig
+from allegro_jax.training.history import Row
+from allegro_jax.training.progress import Progress
 from allegro_jax.training.run import Run
+from allegro_jax.training.workdir import claimed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,11 +26,12 @@ class TrainingResult:
     Attributes:
         potential: The potential with the best averaged parameters.
         best: The row of `history` with the lowest validation error, that of `potential`.
-        history: One row per epoch: epoch, step, seconds, learning_rate, loss, validation errors.
+        history: One row per epoch: epoch, step, seconds, learning_rate, loss, validation errors
+            (those of further validation sets as `<name>/<error>`).
         compile_s: Seconds that compilation took.
         compilations: Programs compiled.
         padding_waste: Expected share of padding among the edges of the training batches.
-        stopped_by: "max_epochs", "time_limit" or "patience".
+        stopped_by: "max_epochs", "time_limit", "patience" or "target_error".
     """
 
     potential: Potential
@@ -43,30 +47,41 @@ def train(
     config: ModelConfig,
     training: TrainingConfig,
     train_set: Dataset,
-    valid_set: Dataset,
+    valid_set: Dataset | Mapping[str, Dataset],
     *,
     workdir: Path | str | None = None,
-    on_epoch: Callable[[dict[str, float]], None] | None = None,
+    on_epoch: Callable[[Row], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> TrainingResult:
     """Trains a potential.
 
     With a `workdir` the run writes checkpoints there, continues from the newest one when it is
-    started again, and leaves the potential in `workdir/potential`. Where several devices take part
-    (see `TrainingConfig.devices`), also those of processes joined by `jax.distributed`, they share
-    every batch, and all processes return the same result.
+    started again, and leaves the potential in `workdir/potential`, the loss of every step in
+    `losses.csv`, and in `run.json` what the run was made of. However it was interrupted, its curve
+    is that of a run that was not, to the last bit on the same device (`docs/training.md`). Where
+    several devices take part (see `TrainingConfig.devices`), also those of processes joined by
+    `jax.distributed`, they share every batch, and all processes return the same result.
 
     Args:
         config: Model; see `config_from_data`.
         training: Settings of the run.
         train_set: Structures to learn from.
-        valid_set: Structures that decide which parameters are kept.
+        valid_set: Structures that decide which parameters are kept; or several sets by name, of
+            which the first decides.
         workdir: Folder of checkpoints and result; None keeps everything in memory.
         on_epoch: Called with every row of the history as it is made.
+        on_progress: Called after every call of the compiled program, about once a second.
+        should_stop: Asked at the same times; True ends the run after a checkpoint, as a signal
+            handler of a program may wish.
 
     Raises:
-        ValueError: If a set has a species that `config` lacks, or `workdir` belongs to a run
-            with other settings.
+        ValueError: If a set has a species that `config` lacks, or `workdir` cannot be used: it
+            belongs to a run with other settings or data, another process trains in it, it cannot
+            be written, or none of its checkpoints can be read.
+        OSError: If the last checkpoint cannot be written. Earlier ones that fail are warned of.
         TrainingDivergedError: If the loss is no longer finite.
+        TrainingStoppedError: If `should_stop` said so.
 
     Example:
         >>> from allegro_jax import TrainingConfig, config_from_data, load, official_split, train
@@ -76,23 +91,36 @@ def train(
         >>> result.best["forces_mae"] < 0.5  # eV/Å
         True
     """
-    run = Run(config, training, train_set, valid_set, workdir)
-    with contextlib.closing(run):
+    on_epoch, on_progress = on_epoch or _ignore, on_progress or _ignore
+    should_stop = should_stop or _no
+    with (
+        claimed(workdir),
+        contextlib.closing(Run(config, training, train_set, valid_set, workdir)) as run,
+    ):
         while (reason := run.finished()) is None:
-            row = run.epoch()
-            if on_epoch is not None:
-                on_epoch(row)
-            run.save_if_due()
+            for progress in run.epoch():
+                on_progress(progress)
+                run.keep(should_stop())
+            on_epoch(run.validate())
+            run.keep(should_stop())
         run.save()
-    potential = run.potential()
-    if workdir is not None and jax.process_index() == 0:
-        potential.save(Path(workdir) / "potential")
+        potential = run.potential()
+        if workdir is not None and jax.process_index() == 0:
+            potential.save(Path(workdir) / "potential")
     return TrainingResult(
-        potential,
-        run.best,
-        run.history,
-        run.compile_s,
-        run.compilations,
-        run.padding_waste,
-        reason,
+        potential=potential,
+        best=run.history.best,
+        history=run.history.rows,
+        compile_s=run.compile_s,
+        compilations=run.compilations,
+        padding_waste=run.padding_waste,
+        stopped_by=reason,
     )
+
+
+def _ignore(_: object) -> None:
+    """Stands for a callback that is not given."""
+
+
+def _no() -> bool:
+    return False

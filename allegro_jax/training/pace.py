@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -46,6 +47,20 @@ class Pace:
     def over(self) -> bool:
         """Whether the time limit is reached."""
         return self._limit_s is not None and self.elapsed_s >= self._limit_s
+
+    def remaining_s(self, done: int, total: int) -> float:
+        """Returns the seconds to the last step or the time limit; NaN before a step was timed.
+
+        Args:
+            done: Steps done in the time on the clock.
+            total: Steps of the whole run.
+        """
+        known = done > 0 and self.elapsed_s > 0
+        by_steps = self.elapsed_s / done * (total - done) if known else math.nan
+        if self._limit_s is None:
+            return by_steps
+        left = max(self._limit_s - self.elapsed_s, 0.0)
+        return left if math.isnan(by_steps) else min(left, by_steps)
 
     def steps(self, most: int) -> int:
         """Returns how many steps the next call makes: about a second's worth, at least one."""

@@ -1,10 +1,9 @@
-"""One training run: its data, its compiled programs, its state, its checkpoints."""
+"""One training run: its state, and what it does between two calls of the device."""
 
 from __future__ import annotations
 
-import functools
 import math
-import time
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,39 +13,41 @@ import numpy as np
 
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
-from allegro_jax.graphs import GraphDataset, ordered_batches
-from allegro_jax.models.build import build_model
+from allegro_jax.graphs import GraphDataset
 from allegro_jax.potential import Potential, initial_params
-from allegro_jax.programs import Program
-from allegro_jax.sharding.data import DataParallel, agreed, local_copy
-from allegro_jax.training.checkpoints import Checkpoints
+from allegro_jax.sharding.data import DataParallel, any_process, local_copy
 from allegro_jax.training.config import TrainingConfig
-from allegro_jax.training.metrics import summarise
+from allegro_jax.training.fingerprint import data_fingerprint
+from allegro_jax.training.history import History, Row, reason_to_stop
 from allegro_jax.training.pace import Pace
+from allegro_jax.training.progress import Progress
+from allegro_jax.training.run_folder import RunFolder
 from allegro_jax.training.setup import atomic_energies
-from allegro_jax.training.step import TrainState, evaluation_step, initial_state
+from allegro_jax.training.step import TrainState, initial_state
 from allegro_jax.training.trainer import Trainer
-
-VALIDATION_BATCH = 25
+from allegro_jax.training.validation import Validation, deciding_metric, named_sets
 
 
 class TrainingDivergedError(FloatingPointError):
     """The loss of a training run is no longer finite."""
 
 
+class TrainingStoppedError(Exception):
+    """A training run stopped because it was asked to, with its checkpoint written."""
+
+
 class Run:
-    """A training run between two epochs.
+    """A training run between two calls of the device.
 
     Args:
         config: Model.
         training: Settings.
         train_set: Structures to learn from.
-        valid_set: Structures that decide which parameters are kept.
-        workdir: Folder of the checkpoints; an interrupted run there is taken up. None for none.
+        valid_set: Structures that decide which parameters are kept; of several sets, the first.
+        workdir: Folder of the run; an interrupted run there is taken up. None for none.
 
     Attributes:
-        history: One row per finished epoch.
-        best: The row with the lowest validation error.
+        history: What was done so far.
     """
 
     def __init__(
@@ -54,41 +55,37 @@ class Run:
         config: ModelConfig,
         training: TrainingConfig,
         train_set: Dataset,
-        valid_set: Dataset,
+        valid_set: Dataset | Mapping[str, Dataset],
         workdir: Path | str | None,
     ) -> None:
         self._config, self._training = config, training
+        valid_sets = named_sets(valid_set)
+        deciding = next(iter(valid_sets.values()))
+        self.history = History(deciding_metric(training.metric, train_set, deciding))
         self._references = atomic_energies(train_set)
         self._devices = DataParallel.over(training.batch_size, training.devices)
+        self._structures = len(train_set)
         self._trainer = Trainer(config, training, self._build(train_set), self._devices)
-        evaluation = functools.partial(evaluation_step, build_model(config))
-        self._evaluate = Program(evaluation, graph_argument=1)
-        validation = ordered_batches(self._build(valid_set), VALIDATION_BATCH)
-        self._validation = jax.device_put(validation, jax.local_devices()[0])
-        default = "energy_mae" if train_set.forces is None else "forces_mae"
-        self._metric = training.metric or default
+        graphs = {name: self._build(data) for name, data in valid_sets.items()}
+        self._validation = Validation(config, graphs)
         state = initial_state(initial_params(config, training.seed), training.clip_norm)
         self._state = self._devices.replicate(state)
         self._best_params = jax.tree.map(jnp.copy, self._state.averaged)
-        self.history: list[dict[str, float]] = []
-        self.best: dict[str, float] = {}
-        self._checkpoints: Checkpoints | None = None
-        self._saved_at = time.monotonic()
-        elapsed_s = 0.0
-        if workdir is not None:
-            sizes = {"name": train_set.name, "train": len(train_set), "valid": len(valid_set)}
-            elapsed_s = self._take_up(Path(workdir) / "checkpoints", sizes)
+        data = {} if workdir is None else _identities({"train": train_set, **valid_sets})
+        others = {"model": config.to_json(), "data": data}
+        self._folder = RunFolder(workdir, training, others, self._devices.size)
+        elapsed_s = self._take_up()
         self._pace = Pace(training.time_limit_s, lambda: self.compile_s, elapsed_s)
 
     @property
     def compile_s(self) -> float:
         """Seconds that compilation took."""
-        return self._trainer.program.compile_s + self._evaluate.compile_s
+        return self._trainer.program.compile_s + self._validation.program.compile_s
 
     @property
     def compilations(self) -> int:
         """Programs compiled."""
-        return self._trainer.program.compilations + self._evaluate.compilations
+        return self._trainer.program.compilations + self._validation.program.compilations
 
     @property
     def padding_waste(self) -> float:
@@ -96,98 +93,127 @@ class Run:
         return self._trainer.windows.waste
 
     def finished(self) -> str | None:
-        """Returns the name of the limit that ends the run, None while there is none."""
-        limits, done = self._training, len(self.history)
-        if done >= limits.max_epochs:
-            return "max_epochs"
-        if self._pace.over:
-            return "time_limit"
-        waited = done - self.best.get("epoch", 0)
-        if limits.patience is not None and waited >= limits.patience:
-            return "patience"
-        return None
+        """Returns the name of the limit that ends the run, None while there is none.
 
-    def epoch(self) -> dict[str, float]:
-        """Passes once over the training set, or until the time is over, and validates.
+        An epoch that was cut off by an interruption is ended first.
+        """
+        if self.history.losses:
+            return None
+        return reason_to_stop(self._training, self.history.errors, self._pace.over)
 
-        Returns:
-            The new row of the history.
+    def epoch(self) -> Generator[Progress]:
+        """Makes what is left of the epoch in work, or of the time, and tells after every call.
+
+        What happens between the calls does not count as training time.
 
         Raises:
             TrainingDivergedError: If the loss is no longer finite.
         """
+        history = self.history
+        epoch, first = len(history.rows), len(history.losses)
         self._pace.start()
-        number = len(self.history)
-        self._state, losses = self._trainer.epoch(self._state, number, self._pace)
-        mean_loss = self._checked_mean(losses)
-        averaged = local_copy(self._state.averaged)
-        errors = summarise(self._evaluate(averaged, graph) for graph in self._validation)
-        errors = {name: agreed(error) for name, error in errors.items()}
+        for call in self._trainer.calls(self._state, epoch, first, self._pace):
+            self._state = call.state
+            self._check_finite(call.losses)
+            self._folder.add_losses(self._steps - len(call.losses) + 1, call.losses)
+            history.losses += call.losses
+            history.rate = self._trainer.rate
+            yield self._progress(call.losses)
+            self._pace.start()
+
+    def validate(self) -> Row:
+        """Ends the epoch in work with a validation; returns the new row of the history."""
+        self._pace.start()
+        errors = self._validation.errors(local_copy(self._state.averaged))
         self._pace.read()
-        row = {
-            "epoch": float(number + 1),
-            "step": float(self._state.step),
-            "seconds": self._pace.elapsed_s,
-            "learning_rate": self._trainer.rate,
-            "loss": mean_loss,
-            **errors,
-        }
-        self.history.append(row)
-        if not self.best or row[self._metric] < self.best[self._metric]:
-            self.best = row
+        row = self.history.end_epoch(self._steps, self._pace.elapsed_s, errors)
+        if self.history.best is row:
             self._best_params = jax.tree.map(jnp.copy, self._state.averaged)
         return row
+
+    def keep(self, stop: bool) -> None:
+        """Writes a checkpoint if one is due, or if the run is to stop.
+
+        Raises:
+            TrainingStoppedError: If any process is to `stop`.
+            OSError: If it stops and the checkpoint cannot be written.
+        """
+        if any_process(stop):
+            self.save()
+            raise TrainingStoppedError(
+                f"stopped as asked, in epoch {len(self.history.rows) + 1} after "
+                f"{self._steps} steps; {self._folder.kept}"
+            )
+        if self._folder.due:
+            self._folder.try_to_save(*self._checkpoint())
+
+    def save(self) -> None:
+        """Writes a checkpoint; nothing without a work directory.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        self._folder.save(*self._checkpoint())
 
     def potential(self) -> Potential:
         """Returns the potential with the best averaged parameters so far."""
         return Potential(self._config, local_copy(self._best_params), self._references)
 
-    def save_if_due(self) -> None:
-        """Writes a checkpoint if the last one is older than the interval."""
-        if agreed(time.monotonic() - self._saved_at) > self._training.checkpoint_interval_s:
-            self.save()
-
-    def save(self) -> None:
-        """Writes a checkpoint; nothing without a work directory."""
-        if self._checkpoints is not None:
-            arrays = {"state": self._state, "best": self._best_params}
-            progress = {
-                "elapsed_s": self._pace.elapsed_s,
-                "history": self.history,
-                "best": self.best,
-            }
-            self._checkpoints.save(int(self._state.step), arrays, progress)
-            self._saved_at = time.monotonic()
-
     def close(self) -> None:
-        """Releases the folder of the checkpoints."""
-        if self._checkpoints is not None:
-            self._checkpoints.close()
+        """Releases the work directory."""
+        self._folder.close()
 
-    def _take_up(self, folder: Path, sizes: dict[str, Any]) -> float:
+    @property
+    def _steps(self) -> int:
+        return int(self._state.step)
+
+    def _checkpoint(self) -> tuple[int, dict[str, Any], dict[str, Any]]:
+        """Moment, arrays and JSON values; a validation is a moment of its own."""
+        arrays = {"state": self._state, "best": self._best_params}
+        clock = {"step": self._steps, "elapsed_s": self._pace.elapsed_s}
+        return self._steps + len(self.history.rows), arrays, {**clock, **self.history.to_json()}
+
+    def _take_up(self) -> float:
         """Takes up an interrupted run; returns the seconds it has done."""
-        training = self._training.to_json()
-        for name in ("devices", "resident_gb"):  # where a run computes does not make it another
-            del training[name]
-        identity = {"model": self._config.to_json(), "training": training, "data": sizes}
-        self._checkpoints = Checkpoints(folder, identity)
-        restored = self._checkpoints.restore({"state": self._state, "best": self._best_params})
+        restored = self._folder.restore({"state": self._state, "best": self._best_params})
         if restored is None:
             return 0.0
-        arrays, progress = restored
+        arrays, values = restored
         self._state, self._best_params = TrainState(*arrays["state"]), arrays["best"]
-        self.history, self.best = progress["history"], progress["best"]
-        return float(progress["elapsed_s"])
+        self.history.restore(values)
+        return float(values["elapsed_s"])
 
     def _build(self, dataset: Dataset) -> GraphDataset:
         config = self._config
         return GraphDataset.build(dataset, config.cutoff, config.atomic_numbers, self._references)
 
-    def _checked_mean(self, losses: list[float]) -> float:
+    def _progress(self, losses: Sequence[float]) -> Progress:
+        size, per_epoch = self._training.batch_size, self._trainer.windows.steps_per_epoch
+        done = len(self.history.losses)
+        structures = min(done * size, self._structures) - (done - len(losses)) * size
+        return Progress(
+            epoch=len(self.history.rows) + 1,
+            max_epochs=self._training.max_epochs,
+            step=done,
+            steps_per_epoch=per_epoch,
+            loss=float(np.mean(losses)),
+            learning_rate=self.history.rate,
+            structures_per_s=structures / max(self._pace.step_s * len(losses), 1e-9),
+            elapsed_s=self._pace.elapsed_s,
+            remaining_s=self._pace.remaining_s(self._steps, self._training.max_epochs * per_epoch),
+        )
+
+    def _check_finite(self, losses: Sequence[float]) -> None:
         mean = float(np.mean(losses))
         if not math.isfinite(mean):
             raise TrainingDivergedError(
-                f"the loss became {mean} in epoch {len(self.history) + 1}; "
+                f"the loss became {mean} in epoch {len(self.history.rows) + 1}; "
                 f"lower the learning rate (it is {self._training.learning_rate:g})"
             )
-        return mean
+
+
+def _identities(sets: Mapping[str, Dataset]) -> dict[str, Any]:
+    return {
+        name: {"structures": len(data), "sha256": data_fingerprint(data)}
+        for name, data in sets.items()
+    }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections.abc import Generator
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -21,6 +23,18 @@ from allegro_jax.training.schedule import learning_rate, progress
 from allegro_jax.training.step import TrainState, train_step
 from allegro_jax.training.steps import train_steps
 from allegro_jax.training.windows import TrainingWindows, Window
+
+
+class Call(NamedTuple):
+    """What one call of the device made.
+
+    Attributes:
+        state: After its steps.
+        losses: Of its steps.
+    """
+
+    state: TrainState
+    losses: list[float]
 
 
 class Trainer:
@@ -65,40 +79,41 @@ class Trainer:
         steps = devices.on_every_device(many, specs, (everywhere, everywhere))
         self.program = Program(steps, graph_argument=1, donate=[0])
 
-    def epoch(self, state: TrainState, number: int, pace: Pace) -> tuple[TrainState, list[float]]:
-        """Makes a pass over the training set, or until the time is over.
+    def calls(self, state: TrainState, epoch: int, first: int, pace: Pace) -> Generator[Call]:
+        """Passes over the training set, or until the time is over, one call of the device a time.
 
         Args:
-            state: Before the pass; its memory is taken.
-            number: Epochs done before.
+            state: Before the next step; its memory is taken.
+            epoch: Epochs done before.
+            first: Steps of this epoch that are done; without any, at least one is made.
             pace: Clock of the run.
 
-        Returns:
-            The state after the pass, and the loss of every step.
+        Yields:
+            The state after every call, and the losses of its steps.
         """
-        losses: list[float] = []
-        with contextlib.closing(self.windows.epoch(self._training.seed, number)) as windows:
+        per_epoch = self.windows.steps_per_epoch
+        if first >= per_epoch:
+            return
+        position, begin = first, first - first % self.windows.window_steps
+        with contextlib.closing(self.windows.epoch(self._training.seed, epoch, first)) as windows:
             for steps, window in windows:
-                done = number * self.windows.steps_per_epoch + len(losses)
-                state, more = self._window(state, window, steps, done, pace)
-                losses += more
-                if pace.over:
-                    break
-        return state, losses
+                while position < begin + steps and not (position and pace.over):
+                    start = position - begin
+                    stop = start + pace.steps(steps - start)
+                    done = epoch * per_epoch + position
+                    state, losses = self._call(state, window, start, stop, done, pace)
+                    position += len(losses)
+                    yield Call(state, losses)
+                begin += steps
 
-    def _window(
-        self, state: TrainState, window: Window, steps: int, done: int, pace: Pace
+    def _call(
+        self, state: TrainState, window: Window, start: int, stop: int, done: int, pace: Pace
     ) -> tuple[TrainState, list[float]]:
-        losses: list[float] = []
-        while len(losses) < steps and not (losses and pace.over):
-            start = len(losses)
-            stop = start + pace.steps(steps - start)
-            rates = np.zeros(self.windows.window_steps, np.float32)
-            rates[start:stop] = self._rates(done + start, stop - start, pace)
-            bounds = np.int32(start), np.int32(stop)
-            state, values = self.program(state, window, rates, *bounds)
-            losses += np.asarray(jax.device_get(values))[start:stop].tolist()
-            pace.read(stop - start)
+        rates = np.zeros(self.windows.window_steps, np.float32)
+        rates[start:stop] = self._rates(done, stop - start, pace)
+        state, values = self.program(state, window, rates, np.int32(start), np.int32(stop))
+        losses = np.asarray(jax.device_get(values))[start:stop].tolist()
+        pace.read(stop - start)
         return state, losses
 
     def _rates(self, done: int, steps: int, pace: Pace) -> list[float]:

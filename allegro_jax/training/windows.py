@@ -75,12 +75,13 @@ class TrainingWindows:
         flat = PartitionSpec() if self._resident is not None else PartitionSpec(AXIS)
         return Window(flat, PartitionSpec(None, AXIS), PartitionSpec())
 
-    def epoch(self, seed: int, number: int) -> Generator[tuple[int, Window]]:
+    def epoch(self, seed: int, number: int, first: int = 0) -> Generator[tuple[int, Window]]:
         """Yields the windows of an epoch with their number of batches.
 
         Args:
             seed: Seed of the run.
             number: Number of the epoch; with the seed it decides the order.
+            first: Batch to go on from; windows that end before it are left out.
         """
         rng = np.random.default_rng([seed, number])
         rows = epoch_rows(self._graphs, self._batch_size, rng, self._devices.size)
@@ -88,7 +89,8 @@ class TrainingWindows:
         if self._resident is not None:
             yield len(levels), self._window(self._resident, self._own(rows), levels)
             return
-        starts = range(0, len(levels), self.window_steps)
+        begin = first - first % self.window_steps
+        starts = range(begin, len(levels), self.window_steps)
         parts = [slice(start, start + self.window_steps) for start in starts]
         yield from prefetched(self._streamed(self._own(rows[part]), levels[part]) for part in parts)
 

@@ -1,0 +1,91 @@
+"""Validation errors of one or several sets."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from allegro_jax.configs import ModelConfig
+from allegro_jax.datasets import Dataset
+from allegro_jax.graphs import GraphDataset, ordered_batches
+from allegro_jax.models.build import build_model
+from allegro_jax.programs import Program
+from allegro_jax.sharding.data import agreed
+from allegro_jax.training.metrics import summarise
+from allegro_jax.training.step import Params, evaluation_step
+
+VALIDATION_BATCH = 25
+
+
+class Validation:
+    """The validation sets of a run, on the first device of the process.
+
+    Args:
+        config: Model.
+        sets: By name. The errors of the first have the names of the metrics; those of another
+            begin with its name and a slash.
+
+    Attributes:
+        program: One batch, compiled.
+    """
+
+    def __init__(self, config: ModelConfig, sets: Mapping[str, GraphDataset]) -> None:
+        self.program = Program(
+            functools.partial(evaluation_step, build_model(config)), graph_argument=1
+        )
+        prefixes = ["", *(f"{name}/" for name in list(sets)[1:])]
+        device = jax.local_devices()[0]
+        self._batches: dict[str, Any] = {
+            prefix: jax.device_put(ordered_batches(graphs, VALIDATION_BATCH), device)
+            for prefix, graphs in zip(prefixes, sets.values(), strict=True)
+        }
+
+    def errors(self, params: Params) -> dict[str, float]:
+        """Returns the errors of all sets, the same in all processes."""
+        return {
+            f"{prefix}{name}": agreed(error)
+            for prefix, batches in self._batches.items()
+            for name, error in summarise(self.program(params, graph) for graph in batches).items()
+        }
+
+
+def named_sets(valid: Dataset | Mapping[str, Dataset]) -> dict[str, Dataset]:
+    """Returns validation sets by name; a single one is called "valid".
+
+    Raises:
+        ValueError: If there is none, or a name cannot be the beginning of a column's name.
+    """
+    if not isinstance(valid, Mapping):
+        return {"valid": valid}
+    if not valid:
+        raise ValueError("valid_set is empty: give at least one validation set, which decides")
+    for name in valid:
+        if not isinstance(name, str) or not name or "/" in name or name == "train":
+            raise ValueError(
+                "validation sets need names that are not empty, without '/' and other than "
+                f"'train'; got {name!r}"
+            )
+    return dict(valid)
+
+
+def deciding_metric(metric: str | None, train: Dataset, deciding: Dataset) -> str:
+    """Returns the validation error that decides which parameters are kept.
+
+    Args:
+        metric: What the settings say; None takes forces where the training set has them.
+        train: Training set.
+        deciding: The validation set that decides.
+
+    Raises:
+        ValueError: If that set has no labels for it.
+    """
+    chosen = metric or ("energy_mae" if train.forces is None else "forces_mae")
+    if chosen == "forces_mae" and deciding.forces is None:
+        raise ValueError(
+            f"forces_mae decides which parameters are kept, and the validation set "
+            f"{deciding.name!r} has no forces; use metric='energy_mae' or a set with forces"
+        )
+    return chosen

@@ -48,6 +48,8 @@ class TrainingWindows:
 
     Attributes:
         capacities: Padded sizes of one device's share of a batch, ascending.
+        structures: How many there are.
+        edges_per_atom: Mean number of neighbours.
         steps_per_epoch: Batches of an epoch.
         waste: Expected share of padding among the edges that are computed.
     """
@@ -57,6 +59,7 @@ class TrainingWindows:
     ) -> None:
         self._graphs, self._batch_size, self._devices = graphs, batch_size, devices
         self.capacities = capacities_for(graphs, batch_size, devices.size)
+        self.structures, self.edges_per_atom = len(graphs), graphs.average_neighbors
         self.steps_per_epoch = -(-len(graphs) // batch_size)
         self.waste = padding_waste(graphs, batch_size, self.capacities, devices.size)
         self._resident: FlatGraphs | None = None

@@ -4,10 +4,10 @@
     python -m experiments.train --dataset=my.extxyz --preset=small --minutes=60 --workdir=DIR
     python -m experiments.train --config=experiments/configs/train.py:rmd17-aspirin --workdir=DIR
 
-Run it again to continue from the newest checkpoint. The potential is left in `DIR/potential`:
-`allegro_jax.Potential.load("DIR/potential")`; beside it are the logs, `result.json`,
-`learning_curves.png` and `parity.png`. Presets: tiny, small, medium, large, paper
-(docs/fitting.md). All devices share the work if the batch size is a multiple of their number;
+Stop it with Ctrl-C, and run it again to go on from the checkpoint that it then writes. The
+potential is left in `DIR/potential`: `allegro_jax.Potential.load("DIR/potential")`; beside it are
+logs, `result.json`, `learning_curves.png` and `parity.png`. Presets: tiny, small, medium, large,
+paper (docs/fitting.md). All devices share the work if the batch size is a multiple of their number;
 `--distributed` joins the devices of several processes.
 """
 
@@ -21,6 +21,7 @@ from absl import app, flags
 from ml_collections import config_flags
 
 from experiments import processes, runtime
+from experiments.stopping import StopRequest
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Settings, in place of a preset.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; made when missing.")
@@ -49,20 +50,25 @@ flags.mark_flags_as_mutual_exclusive(["config", "dataset"], required=True)
 
 def main(_: list[str]) -> None:
     """Runs the training that the flags describe."""
+    from allegro_jax.training import TrainingStoppedError  # quick `--help`
+
     runtime.set_up()
     try:
         speaks = processes.join()
         if _CONFIG.value is not None:
-            from experiments.training_run import train_and_evaluate  # quick `--help`
+            from experiments.training_run import train_and_evaluate
 
             logs = {"tensorboard": _TENSORBOARD.value, "wandb_project": _WANDB.value}
-            train_and_evaluate(_CONFIG.value, Path(_WORKDIR.value), quiet=not speaks, **logs)
+            options = {"quiet": not speaks, "should_stop": StopRequest(), **logs}
+            train_and_evaluate(_CONFIG.value, Path(_WORKDIR.value), **options)
         else:
             from experiments.training_run import fit_and_say
 
-            fit_and_say(quiet=not speaks, **_arguments())
+            fit_and_say(quiet=not speaks, should_stop=StopRequest(), **_arguments())
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
+    except TrainingStoppedError as stop:
+        sys.exit(f"{stop}; the same command goes on from there")
     except KeyboardInterrupt:
         sys.exit("stopped; the same command continues from the newest checkpoint")
 

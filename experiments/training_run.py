@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ def train_and_evaluate(
     quiet: bool = False,
     tensorboard: bool | None = None,
     wandb_project: str | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> FitResult:
     """Trains what a config describes, tests, and writes logs, pictures and `result.json`.
 
@@ -31,6 +32,7 @@ def train_and_evaluate(
         quiet: Print nothing, as all but the first of several processes.
         tensorboard: Write event files; None for where tensorboardX is installed.
         wandb_project: Project of Weights & Biases.
+        should_stop: See `allegro_jax.train`.
 
     Raises:
         ValueError: If a setting, the data or the work directory does not fit.
@@ -45,7 +47,8 @@ def train_and_evaluate(
         "training": training.to_json(),
     }
     watcher = watcher_of(workdir, not quiet, tensorboard, wandb_project, about)
-    return _said(train_and_test(model, training, splits, workdir, watcher, about), quiet)
+    result = train_and_test(model, training, splits, workdir, watcher, about, should_stop)
+    return _said(result, quiet)
 
 
 def fit_and_say(

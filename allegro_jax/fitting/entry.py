@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ def fit(
     progress: bool = False,
     tensorboard: bool | None = None,
     wandb_project: str | None = None,
+    should_stop: Callable[[], bool] | None = None,
     **overrides: Any,
 ) -> FitResult:
     """Trains a potential on data of any kind and tests it.
@@ -68,6 +69,7 @@ def fit(
         tensorboard: Write event files to `workdir/logs/tensorboard`; None for where tensorboardX
             is installed.
         wandb_project: Log to this project of Weights & Biases.
+        should_stop: See `allegro_jax.train`.
         **overrides: Fields of `TrainingConfig` (`batch_size=10`) or of the model's config
             (`num_layers=3`, `cutoff=6.0`, `architecture="2023"`), which win over the preset.
 
@@ -94,7 +96,7 @@ def fit(
     settings = {"model": model.to_json(), "training": training.to_json()}
     about = {"preset": chosen.name, "dataset": data.name, **settings}
     watcher = watcher_of(folder, progress, tensorboard, wandb_project, about)
-    return train_and_test(model, training, splits, folder, watcher, about)
+    return train_and_test(model, training, splits, folder, watcher, about, should_stop)
 
 
 def watcher_of(

@@ -6,13 +6,12 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 
-import allegro_jax
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Splits
 from allegro_jax.monitoring.bar import duration
@@ -21,6 +20,7 @@ from allegro_jax.monitoring.watchers import Watcher
 from allegro_jax.potential import Potential
 from allegro_jax.training import Footprint, TrainingConfig, TrainingResult, check_fits, train
 from allegro_jax.training.evaluation import evaluate
+from allegro_jax.training.run_card import environment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +79,7 @@ def train_and_test(
     workdir: Path | None = None,
     watcher: Watcher | None = None,
     about: Mapping[str, Any] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> FitResult:
     """Trains, tests, and writes `result.json` and pictures beside the potential.
 
@@ -89,11 +90,13 @@ def train_and_test(
         workdir: Folder of the run, continued where a run was interrupted; None to write nothing.
         watcher: Is told how the training goes; closed at the end.
         about: JSON values that `result.json` begins with.
+        should_stop: See `allegro_jax.train`.
 
     Raises:
         ValueError: If the device has too little memory, or the data or the work directory do not
             fit.
         FloatingPointError: If the training diverges.
+        TrainingStoppedError: If `should_stop` said so.
     """
     watcher = watcher or Watcher()
     footprints: list[Footprint] = []
@@ -113,6 +116,7 @@ def train_and_test(
             on_start=begin,
             on_epoch=watcher.epoch_done,
             on_progress=watcher.progressed,
+            should_stop=should_stop,
         )
     test = evaluate(result.potential, splits.test)
     fitted = FitResult(result.potential, test, result, splits, workdir)
@@ -141,7 +145,7 @@ def _write_result(
         "padding_waste": result.padding_waste,
         "footprint": dataclasses.asdict(footprints[0]) if footprints else _footprint_of(path),
         "history": result.history,
-        "environment": _environment(),
+        "environment": environment(),
     }  # fmt: skip
     _write_json(path, values)
     save_learning_curves(workdir / "learning_curves.png", result.history, result.best, fitted.test)
@@ -154,15 +158,6 @@ def _footprint_of(path: Path) -> dict[str, Any] | None:
         return json.loads(path.read_text())["footprint"]
     except (OSError, ValueError, KeyError):
         return None
-
-
-def _environment() -> dict[str, str]:
-    return {
-        "allegro_jax": allegro_jax.__version__,
-        "jax": jax.__version__,
-        "backend": jax.default_backend(),
-        "device": jax.devices()[0].device_kind,
-    }
 
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:

@@ -49,7 +49,7 @@ class Scalars(Protocol):
 
 
 class ScalarLog(Watcher):
-    """Sends losses as `train/...` and validation errors as `valid/...` (meV and Å) to a service.
+    """Sends losses as `train/...` and validation errors as `valid/..._meV` (and Å) to a service.
 
     Args:
         scalars: The service.
@@ -68,7 +68,7 @@ class ScalarLog(Watcher):
     def epoch_done(self, row: Mapping[str, float]) -> None:
         """Sends the validation errors."""
         errors = {
-            f"valid/{name} ({quantity.unit})": quantity.factor * row[name]
+            f"valid/{name}_meV": quantity.factor * row[name]
             for name, quantity in QUANTITIES.items()
             if name in row
         }
@@ -100,7 +100,9 @@ class TensorBoard:
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Takes the numbers of a step."""
         if self._writer is None:
-            self._writer = self._module.SummaryWriter(str(self._folder), purge_step=step)
+            # Names hold the second in which a file was begun: a file is not to replace another.
+            name = {"filename_suffix": f".{uuid.uuid4().hex[:8]}"}
+            self._writer = self._module.SummaryWriter(str(self._folder), purge_step=step, **name)
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
         self._writer.flush()  # what a killed process has not written is not written again

@@ -6,7 +6,6 @@ import warnings
 import jax
 import pytest
 
-from allegro_jax import fit
 from allegro_jax.datasets import load
 from allegro_jax.potential import initial_params
 from allegro_jax.training import Footprint, TrainingConfig, check_fits, config_from_data, train
@@ -14,11 +13,16 @@ from tests.small_models import SIZES
 
 
 @pytest.fixture(scope="module")
-def measured() -> dict[int, Footprint]:
-    """By batch size."""
+def setup():
     data = load("rmd17-benzene")
     sets = data.select(range(40)), data.select(range(40, 42))
     config = config_from_data(sets[0], 3.5, **{**SIZES["2025"], "num_layers": 1})
+    return lambda batch_size: (config, TrainingConfig(batch_size=batch_size), *sets)
+
+
+@pytest.fixture(scope="module")
+def measured(setup) -> dict[int, Footprint]:
+    """By batch size."""
     found: dict[int, Footprint] = {}
 
     def stop(footprint: Footprint) -> None:
@@ -27,8 +31,8 @@ def measured() -> dict[int, Footprint]:
 
     for size in (2, 20):
         with pytest.raises(InterruptedError):
-            train(config, TrainingConfig(batch_size=size), *sets, on_start=stop)
-    params = sum(leaf.size for leaf in jax.tree.leaves(initial_params(config)))
+            train(*setup(size), on_start=stop)
+    params = sum(leaf.size for leaf in jax.tree.leaves(initial_params(setup(2)[0])))
     assert {item.parameters for item in found.values()} == {params}
     return found
 
@@ -80,9 +84,9 @@ def test_data_that_alone_are_too_large_are_told_to_be_streamed() -> None:
         check_fits(tiny)
 
 
-def test_a_training_that_does_not_fit_ends_before_its_first_step(monkeypatch) -> None:
+def test_a_training_that_does_not_fit_ends_before_its_first_step(setup, monkeypatch) -> None:
     monkeypatch.setattr("allegro_jax.training.footprint.available_bytes", lambda: 10**5)
-    data = load("rmd17-benzene").select(range(40))
-    options = {**SIZES["2025"], "num_layers": 1, "cutoff": 3.5}
-    with pytest.raises(ValueError, match=r"needs about .* MB of memory"):
-        fit(data, "tiny", max_epochs=1, **options)
+    calls: list[object] = []
+    with pytest.raises(ValueError, match=r"batch_size=2 needs about .* MB of memory"):
+        train(*setup(2), on_start=check_fits, on_progress=calls.append)
+    assert not calls

@@ -81,7 +81,11 @@ _ENERGIES = {"atoms_per_batch": 300}  # an energy tells less than forces do, and
 
 TINY = Preset(
     name="tiny",
-    about="""A first look: errors fall within minutes, and stay far from what the data allow.""",
+    about="""A first look: errors fall within minutes, and stay far from what the data allow.
+
+    8,848 parameters; 5.4 ms of CPU per step of 5 structures
+    (`python -m experiments.preset_costs --presets=tiny`: rMD17 aspirin, 2 shared cores).
+    """,
     model=_simple_model(4.5, num_layers=1, l_max=1, scalars=32, tensors=8),
     training=TrainingConfig(max_epochs=_EPOCHS, time_limit_s=120.0, learning_rate=1e-2),
     by_data={"energies": _ENERGIES, "periodic": {"cutoff": 4.0}},
@@ -89,7 +93,11 @@ TINY = Preset(
 
 SMALL = Preset(
     name="small",
-    about="""Half an hour on two CPU cores.""",
+    about="""Half an hour on two CPU cores.
+
+    57,312 parameters; 31 ms of CPU per step of 5 structures
+    (`python -m experiments.preset_costs --presets=small`: rMD17 aspirin, 2 shared cores).
+    """,
     model=_simple_model(5.0, num_layers=2, l_max=2, scalars=64, tensors=16),
     training=TrainingConfig(max_epochs=_EPOCHS, time_limit_s=0.5 * _HOUR_S, learning_rate=5e-3),
     by_data={"energies": _ENERGIES},
@@ -97,7 +105,11 @@ SMALL = Preset(
 
 MEDIUM = Preset(
     name="medium",
-    about="""An afternoon on a few CPU cores, or less on an accelerator.""",
+    about="""An afternoon on a few CPU cores.
+
+    68,800 parameters; 84 ms of CPU per step of 5 structures
+    (`python -m experiments.preset_costs --presets=medium`: rMD17 aspirin, 2 shared cores).
+    """,
     model=_simple_model(6.0, num_layers=2, l_max=2, scalars=64, tensors=32),
     training=TrainingConfig(
         max_epochs=_EPOCHS, time_limit_s=4 * _HOUR_S, learning_rate=4e-3, ema_decay=0.999
@@ -169,7 +181,9 @@ PAPER = Preset(
     does not print what it did not search; taken here: l_max 2, 64 tensor channels, latents of
     1024, as in the configuration of the code that it cites. Published validation errors: force MAE
     of aspirin 10.2, benzene 0.43, Cu-Li 45.9 meV/Å (on the authors' own Cu-Li set, not `culi`);
-    energy MAE of QM9 10.3 meV.
+    energy MAE of QM9 10.3 meV. For accelerators: 15.3 million parameters, 4.3 s of CPU per step
+    of 3 structures (`python -m experiments.preset_costs --presets=paper`: rMD17 aspirin, 2 shared
+    cores).
     """,
     model={**_LATENTS_2023, "l_max": 2, "num_tensor_features": 64, **_ASPIRIN},
     training=TrainingConfig(),

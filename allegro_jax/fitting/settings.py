@@ -18,7 +18,6 @@ _STRESS_SHARE = 0.1
 """Share of the stress in the loss of a model that predicts zero, relative to that of the forces."""
 
 _FROM_DATA = ("type_names", "avg_num_neighbors", "per_type_energy_scales")
-_WORDS = ("architecture", "schedule", "metric", "optimizer", "loss", "tensor_product")
 _TRAINING = tuple(field.name for field in dataclasses.fields(TrainingConfig))
 
 
@@ -52,8 +51,11 @@ def configs(
         training["time_limit_s"] = 60.0 * minutes
     if train.stress is not None and "stress_weight" not in training:
         training["stress_weight"] = stress_weight(train)
-    model = config_from_data(train, values.pop("cutoff"), **values)
-    return model, dataclasses.replace(preset.training, **training)
+    try:
+        model = config_from_data(train, values.pop("cutoff"), **values)
+        return model, dataclasses.replace(preset.training, **training)
+    except TypeError as error:  # a word where a number belongs, say
+        raise ValueError(f"a setting has the wrong type ({error}); given: {overrides}") from error
 
 
 def batch_size(train: Dataset, atoms: int) -> int:
@@ -65,20 +67,18 @@ def batch_size(train: Dataset, atoms: int) -> int:
 def stress_weight(train: Dataset) -> float:
     """Returns a weight with which stresses start as a tenth of what forces are in the loss.
 
-    Zero where the stresses are all zero, or there are no forces to compare with.
+    Zero where the stresses are all zero or missing, or there are no forces to compare with.
     """
-    if train.stress is None or train.forces is None or not train.stress.any():
+    if train.stress is None or train.forces is None or not np.nansum(train.stress**2):
         return 0.0
-    return float(_STRESS_SHARE * np.mean(train.forces**2) / np.mean(train.stress**2))
+    return float(_STRESS_SHARE * np.nanmean(train.forces**2) / np.nanmean(train.stress**2))
 
 
 def _check_names(overrides: Mapping[str, Any], architecture: str) -> None:
     fields = dataclasses.fields(config_class(architecture))
     model = [field.name for field in fields if field.name not in _FROM_DATA]
     known = [*_TRAINING, *model, "architecture"]
-    for name, value in overrides.items():
-        if isinstance(value, str) and name not in _WORDS:
-            raise ValueError(f"{name} must be a number or a config, got the word {value!r}")
+    for name in overrides:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             meant = f"; did you mean {close[0]!r}?" if close else ""

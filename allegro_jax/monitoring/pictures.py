@@ -46,6 +46,10 @@ class Predicted:
         """Mean absolute error."""
         return float(np.abs(self.predicted - self.label).mean())
 
+    def labelled(self) -> Predicted:
+        """Returns the rows that have a label; a missing one is NaN."""
+        return self.select(np.isfinite(self.label).all(axis=1))
+
     def select(self, rows: np.ndarray) -> Predicted:
         """Returns some rows."""
         return Predicted(self.label[rows], self.predicted[rows], self.numbers[rows])
@@ -144,6 +148,9 @@ def save_parity(path: Path, potential: Potential, dataset: Dataset) -> None:
     figure = Figure(figsize=(3.4 * columns, 3.7 * rows), layout="constrained")
     places = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, (name, data, unit) in zip(places, panels, strict=False):
+        if len(data.label) == 0:
+            axes.set_title(f"{name}: no labels", fontsize="medium")
+            continue
         _scatter(axes, data, f"{name}\nMAE {1e3 * data.mae:.3g} {unit}")
     for axes in places[len(panels) :]:
         axes.set_axis_off()
@@ -177,11 +184,11 @@ def predicted(potential: Potential, dataset: Dataset) -> tuple[Predicted, Predic
         ((dataset.energy - references) / n_atoms)[:, None],
         ((energy - references) / n_atoms)[:, None],
         np.zeros(len(dataset), int),
-    )
+    ).labelled()
     if dataset.forces is None:
         return energies, None
     forces = np.concatenate([result.forces for result in results])
-    return energies, Predicted(dataset.forces, forces, dataset.numbers)
+    return energies, Predicted(dataset.forces, forces, dataset.numbers).labelled()
 
 
 def _scatter(axes: Axes, data: Predicted, title: str) -> None:

@@ -104,7 +104,7 @@ def test_what_the_user_says_wins(few) -> None:
     ("data", "overrides", "message"),
     [
         ("culi", {"num_layer": 3}, "'num_layer'; did you mean 'num_layers'"),
-        ("culi", {"learning_rate": "fast"}, "learning_rate must be a number"),
+        ("culi", {"learning_rate": "fast"}, "wrong type.*'fast'"),
         ("culi", {"num_layers": 0}, "num_layers must be an integer >= 1"),
         ("culi", {"type_names": ("Cu",)}, "unknown setting 'type_names'"),
         ("qm9", {"forces_weight": 3.0}, "qm9 has no forces"),

@@ -33,6 +33,7 @@ class ProgressBar(Watcher):
         self._file = sys.stderr if file is None else file
         self._interval_s = interval_s
         self._errors = ""
+        self._structures = 0
         self._said_at = -math.inf
         terminal = self._file.isatty()
         self._bar = tqdm(
@@ -42,11 +43,12 @@ class ProgressBar(Watcher):
 
     def started(self, footprint: Footprint) -> None:
         """Says what the run takes."""
+        self._structures = footprint.structures
         tqdm.write(description(footprint), file=self._file)
 
     def progressed(self, progress: Progress) -> None:
         """Moves the bar, or writes a line where the last one is long past."""
-        line = status(progress, self._errors)
+        line = status(progress, self._errors, self._structures)
         if not self._bar.disable:
             self._bar.n = 100.0 * share(progress)
             self._bar.set_description_str(line)
@@ -64,19 +66,23 @@ class ProgressBar(Watcher):
         self._bar.close()
 
 
-def status(progress: Progress, errors: str) -> str:
+def status(progress: Progress, errors: str = "", structures: int = 0) -> str:
     """Writes where a run is in one line.
 
     Args:
         progress: Where it is.
         errors: Of the last validation; empty before the first.
+        structures: Structures of an epoch; 0 where unknown.
     """
+    speed = f"{progress.structures_per_s:.3g} structures/s"
+    if structures and progress.structures_per_s > 0:
+        speed += f", {duration(structures / progress.structures_per_s)} an epoch"
     parts = [
         f"epoch {progress.epoch} of {progress.max_epochs}",
         f"step {progress.step}/{progress.steps_per_epoch}",
         f"loss {progress.loss:.3g}",
         f"valid {errors}" if errors else "",
-        f"{progress.structures_per_s:.3g} structures/s",
+        speed,
         f"{duration(progress.remaining_s)} left" if math.isfinite(progress.remaining_s) else "",
     ]
     return " | ".join(part for part in parts if part)

@@ -68,9 +68,9 @@ class ScalarLog(Watcher):
     def epoch_done(self, row: Mapping[str, float]) -> None:
         """Sends the validation errors."""
         errors = {
-            f"valid/{name}_meV": quantity.factor * row[name]
-            for name, quantity in QUANTITIES.items()
-            if name in row
+            f"valid/{column}_meV": QUANTITIES[name].factor * value
+            for column, value in row.items()
+            if (name := column.rpartition("/")[2]) in QUANTITIES  # of further sets: name/error
         }
         self._scalars.write(int(row["step"]), {"valid/epoch": row["epoch"], **errors})
 
@@ -101,8 +101,9 @@ class TensorBoard:
         """Takes the numbers of a step."""
         if self._writer is None:
             # Names hold the second in which a file was begun: a file is not to replace another.
-            name = {"filename_suffix": f".{uuid.uuid4().hex[:8]}"}
-            self._writer = self._module.SummaryWriter(str(self._folder), purge_step=step, **name)
+            self._writer = self._module.SummaryWriter(
+                str(self._folder), purge_step=step, filename_suffix=f".{uuid.uuid4().hex[:8]}"
+            )
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
         self._writer.flush()  # what a killed process has not written is not written again

@@ -27,9 +27,10 @@ class Terminal(io.StringIO):
 
 
 def test_the_line_says_where_the_run_is_in_usual_units() -> None:
-    line = status(PROGRESS, "forces 23.1 meV/Å")
-    parts = ["epoch 12 of 1000", "step 95/190", "loss 0.0123", "512 structures/s", "24 min left"]
-    assert all(part in line for part in [*parts, "valid forces 23.1 meV/Å"])
+    line = status(PROGRESS, "forces 23.1 meV/Å", structures=102_460)
+    parts = ["epoch 12 of 1000", "step 95/190", "loss 0.0123", "24 min left"]
+    parts += ["valid forces 23.1 meV/Å", "512 structures/s, 3 min an epoch"]
+    assert all(part in line for part in parts)
 
 
 def test_the_bar_measures_time_and_shows_errors() -> None:
@@ -57,7 +58,7 @@ def test_without_a_terminal_lines_are_rare_and_plain() -> None:
 
 def test_a_remaining_time_that_is_not_known_is_not_shown() -> None:
     unknown = Progress(1, 10, 1, 4, 0.5, 1e-3, 10.0, 1.0, math.nan)
-    assert "left" not in status(unknown, "")
+    assert "left" not in status(unknown)
     assert share(unknown) == 0.0
 
 

@@ -19,7 +19,7 @@ def watch(watcher: Watcher, epoch: int, steps: range, ends: bool = True) -> None
     for step in steps:
         watcher.progressed(Progress(epoch, 9, step, 4, 1.0 / step, 1e-3, 50.0, 1.0 * step, 9.0))
     if ends:
-        errors = {"forces_mae": 0.1 / epoch, "energy_per_atom_mae": 0.01, "energy_mae": 0.2}
+        errors = {"forces_mae": 0.1 / epoch, "energy_mae": 0.2, "hot/forces_mae": 0.3}
         watcher.epoch_done({"epoch": epoch, "step": 4.0 * epoch, "loss": 1.0, **errors})
 
 
@@ -113,6 +113,10 @@ def test_weights_and_biases_goes_on_with_the_same_run(
     assert first["resume"] == "allow"
     assert first["config"] == {"preset": "small"}
     assert [step for step, _ in wandb_runs[1].rows] == [5, 6, 7, 8, 8, 9, 10, 11, 12, 12]
+    assert wandb_runs[1].rows[4][1] == {
+        "valid/epoch": 2, "valid/forces_mae_meV": 50, "valid/energy_mae_meV": 200,
+        "valid/hot/forces_mae_meV": 300,
+    }  # fmt: skip
     assert all(run.finished for run in wandb_runs)
 
 

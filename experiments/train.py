@@ -4,11 +4,11 @@
     python -m experiments.train --dataset=my.extxyz --preset=small --minutes=60 --workdir=DIR
     python -m experiments.train --config=experiments/configs/train.py:rmd17-aspirin --workdir=DIR
 
-Stop it with Ctrl-C, and run it again to go on from the checkpoint that it then writes. The
-potential is left in `DIR/potential`: `allegro_jax.Potential.load("DIR/potential")`; beside it are
-logs, `result.json`, `learning_curves.png` and `parity.png`. Presets: tiny, small, medium, large,
-paper (docs/fitting.md). All devices share the work if the batch size is a multiple of their number;
-`--distributed` joins the devices of several processes.
+Run it again to continue from the newest checkpoint; SIGTERM, SIGUSR1 and Ctrl-C make it write one
+and end. The potential is left in `DIR/potential`: `allegro_jax.Potential.load("DIR/potential")`;
+beside it are logs, `result.json`, `learning_curves.png` and `parity.png`. Presets: tiny, small,
+medium, large, paper (docs/fitting.md). All devices share the work if the batch size is a multiple of
+their number; `--distributed` joins the devices of several processes.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from typing import Any
 from absl import app, flags
 from ml_collections import config_flags
 
-from experiments import processes, runtime
-from experiments.stopping import StopRequest
+from experiments import interruption, processes, runtime
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Settings, in place of a preset.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; made when missing.")
@@ -51,26 +50,28 @@ flags.mark_flags_as_mutual_exclusive(["config", "dataset"], required=True)
 def main(_: list[str]) -> None:
     """Runs the training that the flags describe."""
     from allegro_jax.training import TrainingStoppedError  # quick `--help`
+    from experiments.training_run import fit_and_say, train_and_evaluate
 
     runtime.set_up()
     try:
         speaks = processes.join()
-        if _CONFIG.value is not None:
-            from experiments.training_run import train_and_evaluate
-
-            logs = {"tensorboard": _TENSORBOARD.value, "wandb_project": _WANDB.value}
-            options = {"quiet": not speaks, "should_stop": StopRequest(), **logs}
-            train_and_evaluate(_CONFIG.value, Path(_WORKDIR.value), **options)
-        else:
-            from experiments.training_run import fit_and_say
-
-            fit_and_say(quiet=not speaks, should_stop=StopRequest(), **_arguments())
+        with interruption.Interruption() as signals:
+            options = {"quiet": not speaks, "should_stop": signals.requested, **_logs()}
+            if _CONFIG.value is not None:
+                train_and_evaluate(_CONFIG.value, Path(_WORKDIR.value), **options)
+            else:
+                fit_and_say(**_arguments(), **options)
+    except TrainingStoppedError as stopped:
+        print(f"{stopped}; the same command continues", file=sys.stderr)
+        sys.exit(signals.exit_status)
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
-    except TrainingStoppedError as stop:
-        sys.exit(f"{stop}; the same command goes on from there")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # the second Ctrl-C
         sys.exit("stopped; the same command continues from the newest checkpoint")
+
+
+def _logs() -> dict[str, Any]:
+    return {"tensorboard": _TENSORBOARD.value, "wandb_project": _WANDB.value}
 
 
 def _arguments() -> dict[str, Any]:
@@ -86,8 +87,6 @@ def _arguments() -> dict[str, Any]:
         "seed": _SEED.value,
         "energy_key": _ENERGY_KEY.value,
         "forces_key": _FORCES_KEY.value,
-        "tensorboard": _TENSORBOARD.value,
-        "wandb_project": _WANDB.value,
         "settings": _SET.value,
     }
 

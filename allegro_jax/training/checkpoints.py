@@ -19,8 +19,8 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
-from allegro_jax.sharding.data import agreed, local_copy
-from allegro_jax.training.fingerprint import fingerprint
+from allegro_jax.sharding.data import local_copy
+from allegro_jax.training.digests import digest
 
 _ROOM = 1.1  # free space that a write needs, over the size of its arrays
 _ROOM_BYTES = 1_000_000
@@ -41,7 +41,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path | str, identity: dict[str, Any]) -> None:
         self.folder = Path(folder).resolve()
-        self.identity = identity
+        self.identity = json.loads(json.dumps(identity))  # tuples become lists, as in the file
         _remove_unfinished(self.folder)
         options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
         self._manager = ocp.CheckpointManager(self.folder, options=options)
@@ -94,18 +94,22 @@ class Checkpoints:
                 none can be read.
         """
         unreadable: dict[int, str] = {}
-        for moment in sorted(self._manager.all_steps(), reverse=True):
+        # Not those that Orbax lists: it passes over folders without some of their files.
+        present = (int(path.name) for path in self.folder.iterdir() if path.name.isdigit())
+        for moment in sorted(present, reverse=True):
             try:
                 found = self._read(moment, like)
             except OtherRunError:
                 raise
             except Exception as error:  # Orbax and tensorstore raise whatever the damage leads to
                 unreadable[moment] = " ".join(str(error).split())[:200] or repr(error)
+                if jax.process_count() > 1:  # the others may have read it, or wait for this one
+                    break
                 continue
             self._set_aside(unreadable)
             return found
         if unreadable:
-            raise ValueError(self._nothing_whole(unreadable))
+            raise ValueError(self._unreadable(unreadable))
         return None
 
     def close(self) -> None:
@@ -146,10 +150,9 @@ class Checkpoints:
         """Makes place for the checkpoints that will be written at these moments again."""
         aside = self.folder.with_name(f"{self.folder.name}-unreadable")
         for moment, reason in unreadable.items():
-            if jax.process_index() == 0:
-                aside.mkdir(exist_ok=True)
-                shutil.rmtree(aside / str(moment), ignore_errors=True)
-                (self.folder / str(moment)).rename(aside / str(moment))
+            aside.mkdir(exist_ok=True)
+            shutil.rmtree(aside / str(moment), ignore_errors=True)
+            (self.folder / str(moment)).rename(aside / str(moment))
             warnings.warn(
                 f"the checkpoint {self.folder / str(moment)} cannot be read ({reason}); it was "
                 f"moved to {aside} and the run goes on from the one before it",
@@ -157,11 +160,15 @@ class Checkpoints:
                 stacklevel=2,
             )
         if unreadable:
-            agreed(0.0)  # the other processes wait for the first
             self._manager.reload()
 
-    def _nothing_whole(self, unreadable: dict[int, str]) -> str:
-        reasons = "; ".join(f"{moment}: {reason}" for moment, reason in unreadable.items())
+    def _unreadable(self, moments: dict[int, str]) -> str:
+        reasons = "; ".join(f"{moment}: {reason}" for moment, reason in moments.items())
+        if jax.process_count() > 1:
+            return (
+                f"a checkpoint in {self.folder} cannot be read ({reasons}). Remove it, and the run "
+                "goes on from the one before."
+            )
         return (
             f"none of the checkpoints in {self.folder} can be read ({reasons}). Put a copy of one "
             "back if there is one; to begin the run anew, remove that folder or use another work "
@@ -172,11 +179,11 @@ class Checkpoints:
 def _sealed(identity: Any, progress: Any, arrays: str) -> dict[str, Any]:
     """The JSON of a checkpoint, with a digest of all of it."""
     content = {"identity": identity, "progress": progress, "arrays": arrays}
-    return {**content, "sha256": fingerprint([], text=json.dumps(content, sort_keys=True))}
+    return {**content, "sha256": digest([], text=json.dumps(content, sort_keys=True))}
 
 
 def _arrays_digest(arrays: Any) -> str:
-    return fingerprint(jax.device_get(jax.tree.leaves(local_copy(arrays))))
+    return digest(jax.device_get(jax.tree.leaves(local_copy(arrays))))
 
 
 def _remove_unfinished(folder: Path) -> None:
@@ -194,6 +201,4 @@ def _differences(found: Any, wanted: Any, path: str = "") -> list[str]:
             inner = f"{path}.{key}" if path else str(key)
             lines += _differences(found.get(key), wanted.get(key), inner)
         return lines
-    if isinstance(found, list | tuple) and isinstance(wanted, list | tuple):
-        found, wanted = list(found), list(wanted)
     return [] if found == wanted else [f"{path} was {found!r}, is now {wanted!r}"]

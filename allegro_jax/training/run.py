@@ -17,7 +17,7 @@ from allegro_jax.graphs import GraphDataset
 from allegro_jax.potential import Potential, initial_params
 from allegro_jax.sharding.data import DataParallel, any_process, local_copy
 from allegro_jax.training.config import TrainingConfig
-from allegro_jax.training.fingerprint import data_fingerprint
+from allegro_jax.training.digests import data_digest
 from allegro_jax.training.footprint import Footprint, footprint
 from allegro_jax.training.history import History, Row, reason_to_stop
 from allegro_jax.training.pace import Pace
@@ -222,6 +222,5 @@ class Run:
 
 def _identities(sets: Mapping[str, Dataset]) -> dict[str, Any]:
     return {
-        name: {"structures": len(data), "sha256": data_fingerprint(data)}
-        for name, data in sets.items()
+        name: {"structures": len(data), "sha256": data_digest(data)} for name, data in sets.items()
     }

@@ -1,6 +1,5 @@
 """The training program takes a preset and a file, and ends with one line where it cannot."""
 
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -53,25 +52,3 @@ def test_a_data_set_or_a_config_is_asked_for(tmp_path: Path) -> None:
     assert run.returncode == 1
     assert "config" in run.stderr
     assert "dataset" in run.stderr
-
-
-SIGNALLED = """
-import os, signal
-from experiments import stopping
-stop = stopping.StopRequest()
-if stop():
-    raise SystemExit("asked too early")
-os.kill(os.getpid(), signal.{name})
-if not stop():
-    raise SystemExit("not asked")
-print("still here", flush=True)
-os.kill(os.getpid(), signal.{name})
-"""
-
-
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_the_first_signal_asks_and_the_second_ends(name: str) -> None:
-    command = [sys.executable, "-c", SIGNALLED.format(name=name)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert run.stdout == "still here\n"
-    assert run.returncode == -signal.Signals[name]

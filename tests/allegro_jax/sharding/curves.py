@@ -1,22 +1,35 @@
-"""Trains on shared batches and writes losses and parameters as JSON; run by `test_data.py`.
+"""Trains on shared batches and writes history and parameters as JSON; run by `test_data.py`.
 
-python -m tests.allegro_jax.sharding.curves DEVICES:RESIDENT_GB... [--join=PORT,PROCESSES,PROCESS]
+python -m tests.allegro_jax.sharding.curves DEVICES:RESIDENT_GB[:cut]... \
+    [--join=PORT,PROCESSES,PROCESS]
+
+A run that is `cut` is stopped in the middle of its second epoch and taken up again.
 """
 
+import contextlib
 import json
 import sys
+import tempfile
+from unittest import mock
 
 import jax
 import numpy as np
 
 from allegro_jax.datasets import load
-from allegro_jax.training import TrainingConfig, config_from_data, train
+from allegro_jax.training import (
+    Progress,
+    TrainingConfig,
+    TrainingStoppedError,
+    config_from_data,
+    train,
+)
+from allegro_jax.training.pace import Pace
 from tests.small_models import DOUBLE, SIZES
 
 SMALL = {**SIZES["2025"], "l_max": 0, "num_layers": 1}
 
 
-def run(devices: int, resident_gb: float) -> dict[str, object]:
+def run(devices: int, resident_gb: float, cut: bool = False) -> dict[str, object]:
     """A short training on structures of different sizes; the last batch is part full."""
     data = load("culi")
     by_size = np.argsort([len(item.numbers) for item in data], kind="stable")[200:249]
@@ -26,10 +39,26 @@ def run(devices: int, resident_gb: float) -> dict[str, object]:
         max_epochs=3, batch_size=8, learning_rate=3e-3, devices=devices, resident_gb=resident_gb,
         stress_weight=10.0,
     )  # fmt: skip
-    result = train(config, training, train_set, valid_set)
+    with tempfile.TemporaryDirectory() as folder:
+        if cut:
+            stop_within_the_second_epoch(config, training, train_set, valid_set, folder)
+        workdir = folder if cut else None
+        result = train(config, training, train_set, valid_set, workdir=workdir)
     leaves = [np.ravel(leaf) for leaf in jax.tree.leaves(result.potential.params)]
-    losses = [row["loss"] for row in result.history]
-    return {"losses": losses, "params": np.concatenate(leaves).tolist()}
+    names = [name for name in result.history[0] if name != "seconds"]
+    history = {name: [row[name] for row in result.history] for name in names}
+    return {"history": history, "params": np.concatenate(leaves).tolist()}
+
+
+def stop_within_the_second_epoch(config, training, train_set, valid_set, workdir: str) -> None:
+    told: list[Progress] = []
+    short_calls = mock.patch.object(Pace, "steps", return_value=1)
+    with contextlib.suppress(TrainingStoppedError), short_calls:
+        train(
+            config, training, train_set, valid_set, workdir=workdir, on_progress=told.append,
+            should_stop=lambda: told[-1].epoch == 2,
+        )  # fmt: skip
+    assert told[-1].step < told[-1].steps_per_epoch
 
 
 if __name__ == "__main__":
@@ -38,4 +67,4 @@ if __name__ == "__main__":
         port, processes, process = joined[0].removeprefix("--join=").split(",")
         jax.distributed.initialize(f"127.0.0.1:{port}", int(processes), int(process))
     runs = [word.split(":") for word in sys.argv[1:] if not word.startswith("--")]
-    json.dump([run(int(devices), float(gb)) for devices, gb in runs], sys.stdout)
+    json.dump([run(int(devices), float(gb), bool(cut)) for devices, gb, *cut in runs], sys.stdout)

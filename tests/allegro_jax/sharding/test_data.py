@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -31,26 +32,35 @@ def start(arguments: list[str], devices: int) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes)
 
 
-def curves_of(process: subprocess.Popen) -> list[dict[str, list[float]]]:
+def curves_of(process: subprocess.Popen) -> list[dict[str, Any]]:
     output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     return json.loads(output.splitlines()[-1])
 
 
-def assert_same(run: dict[str, list[float]], reference: dict[str, list[float]]) -> None:
-    np.testing.assert_allclose(run["losses"], reference["losses"], rtol=1e-6)
+def assert_same(run: dict[str, Any], reference: dict[str, Any]) -> None:
+    assert run["history"].keys() == reference["history"].keys()
+    for name, column in reference["history"].items():
+        np.testing.assert_allclose(run["history"][name], column, rtol=1e-6, err_msg=name)
     np.testing.assert_allclose(run["params"], reference["params"], rtol=1e-6, atol=1e-9)
 
 
 @pytest.fixture(scope="module")
-def one_and_eight() -> list[dict[str, list[float]]]:
+def one_and_eight() -> list[dict[str, Any]]:
     return curves_of(start(["1:1", "8:1"], devices=8))
 
 
-def test_eight_devices_have_the_losses_and_parameters_of_one(one_and_eight) -> None:
+def test_eight_devices_have_the_history_and_parameters_of_one(one_and_eight) -> None:
     one, eight = one_and_eight
     assert_same(eight, one)
-    assert len(set(one["losses"])) == len(one["losses"])
+    assert len(set(one["history"]["loss"])) == 3
+    assert {"learning_rate", "forces_mae", "energy_rmse", "stress_mae"} <= set(one["history"])
+
+
+@pytest.mark.slow
+def test_eight_devices_go_on_from_the_middle_of_an_epoch(one_and_eight) -> None:
+    (cut,) = curves_of(start(["8:1:cut"], devices=8))
+    assert cut == one_and_eight[1]
 
 
 @pytest.mark.slow

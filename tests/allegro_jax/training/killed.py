@@ -8,13 +8,15 @@ checkpoint of that NUMBER (from 0, in this process). Started again it goes on.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
 import threading
+from unittest import mock
 
 from allegro_jax.datasets import load
-from allegro_jax.training import Progress, TrainingConfig, config_from_data, train
+from allegro_jax.training import Progress, TrainingConfig, TrainingResult, config_from_data, train
 from allegro_jax.training.checkpoints import Checkpoints
 from allegro_jax.training.pace import Pace
 from tests.small_models import SIZES
@@ -29,6 +31,10 @@ LONGEST_CALL = 3  # steps: calls end in the middle of epochs, and checkpoints ar
 
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def short_calls(steps):
+    return lambda pace, most: min(steps(pace, most), LONGEST_CALL)
 
 
 def die_at_step(step: int):
@@ -53,20 +59,27 @@ def die_in_write(number: int, seconds: float) -> None:
     Checkpoints.save = killed_save
 
 
-def run(workdir: str, death: str = "") -> None:
-    steps = Pace.steps
-    Pace.steps = lambda pace, most: min(steps(pace, most), LONGEST_CALL)
+def run(workdir: str, on_progress=None, should_stop=None, **settings: float) -> TrainingResult:
+    data = load("rmd17-benzene")
+    train_set, valid_set = data.select(range(39)), data.select(range(40, 45))
+    config = config_from_data(train_set, 3.0, **SMALL)
+    training = dataclasses.replace(TRAINING, **settings)
+    with mock.patch.object(Pace, "steps", short_calls(Pace.steps)):
+        return train(
+            config, training, train_set, valid_set, workdir=workdir, on_progress=on_progress,
+            should_stop=should_stop,
+        )  # fmt: skip
+
+
+def main(workdir: str, death: str = "") -> None:
     on_progress = None
     if death.startswith("write:"):
         _, number, seconds = death.split(":")
         die_in_write(int(number), float(seconds))
     elif death:
         on_progress = die_at_step(int(death))
-    data = load("rmd17-benzene")
-    train_set, valid_set = data.select(range(39)), data.select(range(40, 45))
-    config = config_from_data(train_set, 3.0, **SMALL)
-    train(config, TRAINING, train_set, valid_set, workdir=workdir, on_progress=on_progress)
+    run(workdir, on_progress)
 
 
 if __name__ == "__main__":
-    run(*sys.argv[1:])
+    main(*sys.argv[1:])

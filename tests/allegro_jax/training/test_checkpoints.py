@@ -4,10 +4,10 @@ import json
 import os
 import resource
 import shutil
-from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +16,7 @@ import pytest
 from allegro_jax.training import checkpoints as checkpoints_module
 from allegro_jax.training.checkpoints import Checkpoints
 
-IDENTITY = {"model": {"cutoff": 4.0}, "data": {"train": "abc"}}
+IDENTITY = {"model": {"widths": ((8, 8),)}, "data": {"train": "abc"}}
 SIZE = 20_000  # numbers: more than a file may hold in `small_files`
 
 
@@ -96,7 +96,8 @@ def test_a_damaged_newest_checkpoint_is_named_set_aside_and_written_again(folder
 
 
 def test_where_no_checkpoint_is_whole_nothing_is_begun_anew(folder: Path) -> None:
-    shutil.rmtree(folder / "1" / "state")
+    for path in (folder / "1").iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     flipped(folder / "2" / "run" / "metadata")
     with pytest.raises(ValueError, match=r"none of the checkpoints .* Put a copy .* remove that"):
         Checkpoints(folder, IDENTITY).restore(arrays(0))
@@ -140,8 +141,8 @@ def test_a_write_that_the_system_refuses_leaves_the_earlier_checkpoints(folder: 
 def test_too_little_space_is_seen_before_anything_is_written(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = namedtuple("usage", "free")
-    monkeypatch.setattr(checkpoints_module.shutil, "disk_usage", lambda _: usage(1000))
+    full = SimpleNamespace(free=1000)
+    monkeypatch.setattr(checkpoints_module.shutil, "disk_usage", lambda _: full)
     with pytest.raises(OSError, match=r"No space left.* 1\.1 MB are needed and 0\.0 MB are free"):
         save(Checkpoints(folder, IDENTITY), 3)
     assert {path.name for path in folder.iterdir()} == {"1", "2"}

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from allegro_jax.datasets import Dataset
+
 _NOT_CONTENT = ("name", "splits", "config_type")  # nothing of them enters a training
 
 
-def fingerprint(arrays: Iterable[Any], text: str = "") -> str:
+def digest(arrays: Iterable[Any], text: str = "") -> str:
     """Returns the SHA-256, in hexadecimal digits, of arrays with their types and shapes.
 
     Args:
@@ -21,26 +23,26 @@ def fingerprint(arrays: Iterable[Any], text: str = "") -> str:
 
     Example:
         >>> import numpy as np
-        >>> from allegro_jax.training.fingerprint import fingerprint
-        >>> fingerprint([np.zeros(2)]) == fingerprint([np.zeros(2, np.float32)])
+        >>> from allegro_jax.training.digests import digest
+        >>> digest([np.zeros(2)]) == digest([np.zeros(2, np.float32)])
         False
     """
-    digest = hashlib.sha256(text.encode())
+    content = hashlib.sha256(text.encode())
     for array in arrays:
         array = np.asarray(array)
-        digest.update(f"{array.dtype.name}{array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+        content.update(f"{array.dtype.name}{array.shape}".encode())
+        content.update(array.tobytes())
+    return content.hexdigest()
 
 
-def data_fingerprint(data: Any) -> str:
+def data_digest(data: Any) -> str:
     """Returns the SHA-256 of structures and labels, whatever the set is called.
 
     Args:
-        data: A `Dataset`, or an object that knows its own `fingerprint`, as a set on disk does.
+        data: A `Dataset`, or an object that knows its own `digest`, as a set on disk does.
     """
-    if (known := getattr(data, "fingerprint", None)) is not None:
-        return str(known)
+    if not isinstance(data, Dataset):
+        return str(data.digest)
     fields = [field.name for field in dataclasses.fields(data) if field.name not in _NOT_CONTENT]
     present = {name: getattr(data, name) for name in fields if getattr(data, name) is not None}
-    return fingerprint(present.values(), text=",".join(present))
+    return digest(present.values(), text=",".join(present))

@@ -7,8 +7,8 @@
 Run it again to continue from the newest checkpoint; SIGTERM, SIGUSR1 and Ctrl-C make it write one
 and end. The potential is left in `DIR/potential`: `allegro_jax.Potential.load("DIR/potential")`;
 beside it are logs, `result.json`, `learning_curves.png` and `parity.png`. Presets: tiny, small,
-medium, large, paper (docs/fitting.md). All devices share the work if the batch size is a multiple of
-their number; `--distributed` joins the devices of several processes.
+medium, large, paper (docs/fitting.md). All devices share the work if the batch size is a multiple
+of their number; `--distributed` joins the devices of several processes.
 """
 
 from __future__ import annotations

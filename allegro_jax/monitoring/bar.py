@@ -74,11 +74,13 @@ def status(progress: Progress, errors: str = "", structures: int = 0) -> str:
         errors: Of the last validation; empty before the first.
         structures: Structures of an epoch; 0 where unknown.
     """
-    speed = f"{progress.structures_per_s:.3g} structures/s"
+    speed = (
+        f"{progress.structures_per_s:,.{0 if progress.structures_per_s > 10 else 2}f} structures/s"
+    )
     if structures and progress.structures_per_s > 0:
         speed += f", {duration(structures / progress.structures_per_s)} an epoch"
     parts = [
-        f"epoch {progress.epoch} of {progress.max_epochs}",
+        f"epoch {progress.epoch:,} of {progress.max_epochs:,}",
         f"step {progress.step}/{progress.steps_per_epoch}",
         f"loss {progress.loss:.3g}",
         f"valid {errors}" if errors else "",
@@ -120,6 +122,6 @@ def description(footprint: Footprint) -> str:
         f"{footprint.parameters:,} parameters, {footprint.edges_per_atom:.1f} edges per atom; "
         f"{footprint.structures:,} structures, {footprint.steps_per_epoch:,} steps of "
         f"{footprint.batch_size} per epoch, {100 * footprint.padding_waste:.0f} % of the edges are "
-        f"padding\n{memory}; {footprint.compilations} programs compiled in "
+        f"padding\n{memory}; compiled in "
         f"{footprint.compile_s:.1f} s"
     )

@@ -28,7 +28,7 @@ class Terminal(io.StringIO):
 
 def test_the_line_says_where_the_run_is_in_usual_units() -> None:
     line = status(PROGRESS, "forces 23.1 meV/Å", structures=102_460)
-    parts = ["epoch 12 of 1000", "step 95/190", "loss 0.0123", "24 min left"]
+    parts = ["epoch 12 of 1,000", "step 95/190", "loss 0.0123", "24 min left"]
     parts += ["valid forces 23.1 meV/Å", "512 structures/s, 3 min an epoch"]
     assert all(part in line for part in parts)
 
@@ -52,7 +52,7 @@ def test_without_a_terminal_lines_are_rare_and_plain() -> None:
     for _ in range(3):
         bar.progressed(PROGRESS)
     bar.close()
-    assert file.getvalue().count("epoch 12 of 1000") == 1
+    assert file.getvalue().count("epoch 12 of 1,000") == 1
     assert "\r" not in file.getvalue()
 
 

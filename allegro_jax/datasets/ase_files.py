@@ -36,7 +36,7 @@ def read_ase(
         ValueError: ASE cannot read the file, it holds no frames, or a frame lacks the energy, or
             the forces that other frames have, or labels have the wrong shape.
     """
-    return dataset_of_atoms(_frames(path), name, energy_key, forces_key, str(path))
+    return dataset_of_atoms(_frames(path), name, energy_key, forces_key, path)
 
 
 def dataset_of_atoms(
@@ -44,7 +44,7 @@ def dataset_of_atoms(
     name: str,
     energy_key: str | None = None,
     forces_key: str | None = None,
-    path: str | None = None,
+    path: Path | None = None,
 ) -> Dataset:
     """Takes labelled frames as a data set; see `read_ase`.
 
@@ -58,7 +58,7 @@ def dataset_of_atoms(
     Raises:
         ValueError: as `read_ase`.
     """
-    path = path or name
+    path = path or Path(name)
     if not frames or any(len(atoms) == 0 for atoms in frames):
         raise ValueError(f"{path} holds {len(frames)} frames; expected frames with atoms in them")
     energy = _collect(frames, _keys(energy_key, ENERGY_KEYS), path, "energy")
@@ -119,7 +119,7 @@ def _available(atoms: "ase.Atoms") -> list[str]:
 
 
 def _collect(
-    frames: list["ase.Atoms"], keys: tuple[str, ...], path: str, what: str
+    frames: list["ase.Atoms"], keys: tuple[str, ...], path: Path, what: str
 ) -> list[Any] | None:
     """Returns one value per frame under the first key in use; None when no key is."""
     for key in keys:
@@ -138,14 +138,14 @@ def _collect(
     return None
 
 
-def _energy(value: Any, k: int, path: str) -> float:
+def _energy(value: Any, k: int, path: Path) -> float:
     try:
         return float(value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: the energy of frame {k} is not a number: {value!r}") from error
 
 
-def _forces(values: list[Any], frames: list["ase.Atoms"], path: str) -> np.ndarray:
+def _forces(values: list[Any], frames: list["ase.Atoms"], path: Path) -> np.ndarray:
     for k, (value, atoms) in enumerate(zip(values, frames, strict=True)):
         if np.shape(value) != (len(atoms), 3):
             raise ValueError(

@@ -48,8 +48,6 @@ class TrainingWindows:
 
     Attributes:
         capacities: Padded sizes of one device's share of a batch, ascending.
-        structures: How many there are.
-        edges_per_atom: Mean number of neighbours.
         steps_per_epoch: Batches of an epoch.
         waste: Expected share of padding among the edges that are computed.
     """
@@ -59,7 +57,6 @@ class TrainingWindows:
     ) -> None:
         self._graphs, self._batch_size, self._devices = graphs, batch_size, devices
         self.capacities = capacities_for(graphs, batch_size, devices.size)
-        self.structures, self.edges_per_atom = len(graphs), graphs.average_neighbors
         self.steps_per_epoch = -(-len(graphs) // batch_size)
         self.waste = padding_waste(graphs, batch_size, self.capacities, devices.size)
         self._resident: FlatGraphs | None = None
@@ -71,6 +68,16 @@ class TrainingWindows:
         else:
             windows = max(int(size / devices.size / _WINDOW_BYTES), 2)
             self.window_steps = -(-self.steps_per_epoch // windows)
+
+    @property
+    def structures(self) -> int:
+        """Structures of the training set."""
+        return len(self._graphs)
+
+    @property
+    def edges_per_atom(self) -> float:
+        """Mean number of neighbours of an atom of the training set."""
+        return self._graphs.average_neighbors
 
     @property
     def specs(self) -> Any:

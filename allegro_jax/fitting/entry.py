@@ -16,7 +16,8 @@ from allegro_jax.fitting.session import FitResult, train_and_test
 from allegro_jax.fitting.settings import configs
 from allegro_jax.fitting.splitting import Part, default_splits
 from allegro_jax.monitoring.bar import ProgressBar
-from allegro_jax.monitoring.logs import CsvLog, ScalarLog, TensorBoard, WandB
+from allegro_jax.monitoring.logs import CsvLog, ScalarLog
+from allegro_jax.monitoring.services import TensorBoard, WandB
 from allegro_jax.monitoring.watchers import Watcher, Watchers
 from allegro_jax.presets import Preset, preset
 

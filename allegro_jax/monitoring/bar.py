@@ -98,10 +98,10 @@ def share(progress: Progress) -> float:
 
 
 def duration(seconds: float) -> str:
-    """Writes seconds as a person says them: "45 s", "12 min", "3 h 20 min", "2 d 4 h"."""
+    """Writes seconds as a person says them: "0.4 s", "45 s", "12 min", "3 h 20 min", "2 d 4 h"."""
     minutes, hours = round(seconds / 60), round(seconds / 3600)
     if seconds < 100:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.1f} s" if 0 < seconds < 9.95 else f"{seconds:.0f} s"
     if minutes < 100:
         return f"{minutes} min"
     if hours < 48:

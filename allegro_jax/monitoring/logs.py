@@ -1,16 +1,13 @@
-"""What is logged, and where: CSV files, TensorBoard, Weights & Biases.
+"""What is logged of a training: to CSV files, and to services that draw numbers against steps.
 
-Every log is a place that takes the numbers of a step. A run that is taken up writes the steps after
-its checkpoint again; each place shows every step once.
+A run that is taken up tells the steps after its checkpoint again; every log shows each step once.
 """
 
 from __future__ import annotations
 
-import importlib
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from allegro_jax.monitoring.quantities import QUANTITIES
 from allegro_jax.monitoring.tables import GrowingTable
@@ -79,86 +76,6 @@ class ScalarLog(Watcher):
         self._scalars.close()
 
 
-class TensorBoard:
-    """Event files for TensorBoard; one more whenever a run is taken up.
-
-    The first event of a new file tells TensorBoard to forget what older files hold from its step
-    on.
-
-    Args:
-        folder: Where; made when missing.
-
-    Raises:
-        ValueError: If tensorboardX is not installed.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._module = _imported("tensorboardX", "tensorboard")
-        self._folder = folder
-        self._writer: Any = None
-
-    def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Takes the numbers of a step."""
-        if self._writer is None:
-            # Names hold the second in which a file was begun: a file is not to replace another.
-            self._writer = self._module.SummaryWriter(
-                str(self._folder), purge_step=step, filename_suffix=f".{uuid.uuid4().hex[:8]}"
-            )
-        for name, value in values.items():
-            self._writer.add_scalar(name, value, step)
-        self._writer.flush()  # what a killed process has not written is not written again
-
-    def close(self) -> None:
-        """Ends the file."""
-        if self._writer is not None:
-            self._writer.close()
-
-
-class WandB:
-    """A run of Weights & Biases, the same whenever the training is taken up.
-
-    Weights & Biases leaves out steps that it has already. Whether it sends anything over the
-    network is for its own settings to say (`WANDB_MODE=offline`).
-
-    Args:
-        project: Name of the project.
-        folder: Where it keeps its files, and we the number of the run; made when missing.
-        config: Settings to show beside the run.
-
-    Raises:
-        ValueError: If wandb is not installed.
-    """
-
-    def __init__(self, project: str, folder: Path, config: Mapping[str, Any]) -> None:
-        self._module = _imported("wandb", "wandb")
-        self._project, self._folder, self._config = project, folder, dict(config)
-        self._run: Any = None
-
-    def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Takes the numbers of a step."""
-        if self._run is None:
-            self._run = self._begun()
-        self._run.log(dict(values), step=step)
-
-    def close(self) -> None:
-        """Ends the run."""
-        if self._run is not None:
-            self._run.finish()
-
-    def _begun(self) -> Any:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        number = self._folder / "wandb_id"
-        if not number.exists():
-            number.write_text(uuid.uuid4().hex[:12])
-        return self._module.init(
-            project=self._project,
-            dir=str(self._folder),
-            config=self._config,
-            id=number.read_text().strip(),
-            resume="allow",
-        )
-
-
 def steps_done(progress: Progress) -> int:
     """Returns the optimiser steps of the whole run that are done."""
     return (progress.epoch - 1) * progress.steps_per_epoch + progress.step
@@ -172,13 +89,3 @@ def _speed_and_loss(progress: Progress) -> dict[str, float]:
         "learning_rate": progress.learning_rate,
         "structures_per_s": progress.structures_per_s,
     }
-
-
-def _imported(module: str, extra: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            f"this log needs the package {module}, which is not installed: "
-            f"pip install 'allegro-jax[{extra}]'"
-        ) from error

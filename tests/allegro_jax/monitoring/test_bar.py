@@ -64,7 +64,14 @@ def test_a_remaining_time_that_is_not_known_is_not_shown() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.4, "0 s"), (45, "45 s"), (720, "12 min"), (12_000, "3 h 20 min"), (187_200, "2 d 4 h")],
+    [
+        (0, "0 s"),
+        (0.4, "0.4 s"),
+        (45, "45 s"),
+        (720, "12 min"),
+        (12_000, "3 h 20 min"),
+        (187_200, "2 d 4 h"),
+    ],
 )
 def test_durations_are_said_as_people_say_them(seconds: float, words: str) -> None:
     assert duration(seconds) == words

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from allegro_jax.monitoring.logs import CsvLog, ScalarLog, TensorBoard, WandB
+from allegro_jax.monitoring.logs import CsvLog, ScalarLog
+from allegro_jax.monitoring.services import TensorBoard, WandB
 from allegro_jax.monitoring.tables import read_table
 from allegro_jax.monitoring.watchers import Watcher
 from allegro_jax.training.progress import Progress
@@ -112,12 +113,24 @@ def test_weights_and_biases_goes_on_with_the_same_run(
     assert first["project"] == "potentials"
     assert first["resume"] == "allow"
     assert first["config"] == {"preset": "small"}
-    assert [step for step, _ in wandb_runs[1].rows] == [5, 6, 7, 8, 8, 9, 10, 11, 12, 12]
-    assert wandb_runs[1].rows[4][1] == {
+    sent = [[step for step, _ in run.rows] for run in wandb_runs]
+    assert sent == [[1, 2, 3, 4, 4, 5, 6, 7, 8, 8, 9, 10], [11, 12, 12]]  # 4, 8, 12: validations
+    assert wandb_runs[0].rows[9][1] == {
         "valid/epoch": 2, "valid/forces_mae_meV": 50, "valid/energy_mae_meV": 200,
         "valid/hot/forces_mae_meV": 300,
     }  # fmt: skip
     assert all(run.finished for run in wandb_runs)
+
+
+def test_a_killed_run_of_weights_and_biases_misses_no_step(
+    tmp_path: Path, wandb_runs: list[FakeRun]
+) -> None:
+    for first in (1, 2):  # the first is killed after its third step, and not closed
+        log = ScalarLog(WandB("potentials", tmp_path, {}))
+        watch(log, 1, range(first, 4), ends=False)
+    watch(log, 1, range(4, 5))
+    sent = [[step for step, _ in run.rows] for run in wandb_runs]
+    assert sent == [[1, 2, 3], [3, 4, 4]]  # of 3 nobody knows whether all of it was sent
 
 
 def test_no_run_begins_before_there_is_something_to_log(

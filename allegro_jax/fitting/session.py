@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from ase.data import chemical_symbols
 
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Splits
@@ -98,6 +99,7 @@ def train_and_test(
         FloatingPointError: If the training diverges.
         TrainingStoppedError: If `should_stop` said so.
     """
+    _check_elements(model, splits)
     watcher = watcher or Watcher()
     footprints: list[Footprint] = []
 
@@ -123,6 +125,19 @@ def train_and_test(
     if workdir is not None and jax.process_index() == 0:
         _write_result(workdir, fitted, footprints, about or {})
     return fitted
+
+
+def _check_elements(model: ModelConfig, splits: Splits) -> None:
+    """Finds before the training what the test would find after it."""
+    for name, part in (("validation", splits.valid), ("test", splits.test)):
+        unseen = sorted(set(part.elements) - set(model.atomic_numbers))
+        if unseen:
+            symbols = ", ".join(chemical_symbols[number] for number in unseen)
+            raise ValueError(
+                f"the {name} set holds {symbols}, of which there is nothing among the "
+                f"{len(splits.train)} training structures ({', '.join(model.type_names)}): train "
+                "on more structures, take another seed of the split, or leave those out"
+            )
 
 
 def _write_result(

@@ -151,6 +151,11 @@ def test_frames_without_energies_are_named(data: Dataset) -> None:
         fit(frames)
 
 
+def test_elements_that_only_the_test_has_are_found_before_the_training(data: Dataset) -> None:
+    with pytest.raises(ValueError, match="the test set holds Cu, of which there is nothing"):
+        fit(data, "tiny", test="cu", **SETTINGS)
+
+
 def test_logs_of_services_need_a_work_directory(data: Dataset) -> None:
     with pytest.raises(ValueError, match="need a workdir"):
         fit(data, "tiny", wandb_project="potentials", **SETTINGS)

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
         StackedMLPReadout,
     )
     from allegro_jax.datasets import load, official_split, split
+    from allegro_jax.fitting import fit
     from allegro_jax.models.allegro import Allegro
     from allegro_jax.potential import Potential
+    from allegro_jax.presets import preset
     from allegro_jax.quantum import register_circuit
     from allegro_jax.training import TrainingConfig, config_from_data, train
     from allegro_jax.training.evaluation import evaluate
@@ -43,8 +45,10 @@ _ORIGINS = {
     "TrainingConfig": "allegro_jax.training",
     "config_from_data": "allegro_jax.training",
     "evaluate": "allegro_jax.training.evaluation",
+    "fit": "allegro_jax.fitting",
     "load": "allegro_jax.datasets",
     "official_split": "allegro_jax.datasets",
+    "preset": "allegro_jax.presets",
     "register_circuit": "allegro_jax.quantum",
     "split": "allegro_jax.datasets",
     "train": "allegro_jax.training",
@@ -64,8 +68,10 @@ __all__ = [
     "TrainingConfig",
     "config_from_data",
     "evaluate",
+    "fit",
     "load",
     "official_split",
+    "preset",
     "register_circuit",
     "split",
     "train",

@@ -1,82 +1,101 @@
-"""One training from a config to a tested potential."""
+"""One training from flags or a config to a tested potential."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ml_collections import ConfigDict
-from tqdm import tqdm
 
-from allegro_jax.training import TrainingResult, train
-from allegro_jax.training.evaluation import evaluate
+from allegro_jax.datasets import load
+from allegro_jax.fitting import FitResult, fit, train_and_test
+from allegro_jax.fitting.entry import watcher_of
 from experiments.data import load_splits
 from experiments.models import model_config, training_config
-from experiments.progress import UNITS
-from experiments.records import environment, write_json
-from experiments.trial import error_name
 
 
 def train_and_evaluate(
     config: ConfigDict,
     workdir: Path,
     quiet: bool = False,
+    tensorboard: bool | None = None,
+    wandb_project: str | None = None,
     should_stop: Callable[[], bool] | None = None,
-) -> TrainingResult:
-    """Trains, tests on the test set, and writes `result.json` beside the potential.
+) -> FitResult:
+    """Trains what a config describes, tests, and writes logs, pictures and `result.json`.
 
     Args:
         config: See `experiments/configs/train.py`.
         workdir: Folder of the run.
-        quiet: Print and write nothing but what `train` does, as all but the first of several
-            processes.
-        should_stop: Asked about once a second; see `train`.
+        quiet: Print nothing, as all but the first of several processes.
+        tensorboard: Write event files; None for where tensorboardX is installed.
+        wandb_project: Project of Weights & Biases.
+        should_stop: See `allegro_jax.train`.
 
     Raises:
         ValueError: If a setting, the data or the work directory does not fit.
         FloatingPointError: If the training diverges.
-        TrainingStoppedError: If `should_stop` said so.
     """
     splits = load_splits(config.data)
     model = model_config(config.variant, config.params, config.model, splits.train)
     training = training_config(config.params, config.training, config.seed)
-    metric = error_name(splits)
-    factor, unit = UNITS[metric]
-    with tqdm(total=training.max_epochs, unit="epoch", dynamic_ncols=True, disable=quiet) as bar:
+    about = {
+        "dataset": config.data.name,
+        "model": model.to_json(),
+        "training": training.to_json(),
+    }
+    watcher = watcher_of(workdir, not quiet, tensorboard, wandb_project, about)
+    result = train_and_test(model, training, splits, workdir, watcher, about, should_stop)
+    return _said(result, quiet)
 
-        def show(row: dict[str, float]) -> None:
-            bar.update(int(row["epoch"]) - bar.n)
-            bar.set_postfix_str(f"loss {row['loss']:.4g}, valid {factor * row[metric]:.2f} {unit}")
 
-        result = train(
-            model,
-            training,
-            splits.train,
-            splits.valid,
-            workdir=workdir,
-            on_epoch=show,
-            should_stop=should_stop,
-        )
-    if quiet:
-        return result
-    test = evaluate(result.potential, splits.test)
-    write_json(
-        workdir / "result.json",
-        {
-            "valid": result.best,
-            "test": test,
-            "stopped_by": result.stopped_by,
-            "compile_s": result.compile_s,
-            "compilations": result.compilations,
-            "padding_waste": result.padding_waste,
-            "history": result.history,
-            "environment": environment(),
-        },
-    )
-    print(
-        f"valid {factor * result.best[metric]:.2f} {unit}, test {factor * test[metric]:.2f} {unit};"
-        f" stopped by {result.stopped_by}; potential in {workdir / 'potential'}\n"
-        f"{result.compilations} programs compiled in {result.compile_s:.1f} s; "
-        f"{100 * result.padding_waste:.0f} % of the edges are padding"
-    )
+def fit_and_say(
+    dataset: str,
+    *,
+    path: str | None = None,
+    valid: str | None = None,
+    test: str | None = None,
+    settings: Sequence[str] = (),
+    quiet: bool = False,
+    **arguments: Any,
+) -> FitResult:
+    """Trains a preset on a data set and prints what was reached.
+
+    Args:
+        dataset: Registered name, or a file.
+        path: Folder of full data files of a registered set.
+        valid: Number of validation structures, or a file.
+        test: Likewise.
+        settings: Other settings than the preset's, each "name=value".
+        quiet: Print nothing.
+        **arguments: Others of `allegro_jax.fit`.
+
+    Raises:
+        ValueError: If a setting is not of this form, and as `allegro_jax.fit`.
+    """
+    data = dataset if path is None else load(dataset, path=path)
+    parts = {"valid": _number_or_file(valid), "test": _number_or_file(test)}
+    overrides = dict(_setting(text) for text in settings)
+    return _said(fit(data, progress=not quiet, **parts, **arguments, **overrides), quiet)
+
+
+def _said(result: FitResult, quiet: bool) -> FitResult:
+    if not quiet:
+        print(result.summary())
     return result
+
+
+def _number_or_file(text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.isdigit() else text
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not separator or not name.isidentifier():
+        raise ValueError(f"a setting has the form name=value, such as num_layers=3; got {text!r}")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value  # a word

@@ -18,7 +18,7 @@ def examples(page: Path) -> list[str]:
 
 
 BLOCKS = [code for page in (README, LARGE_SYSTEMS, READOUTS) for code in examples(page)]
-NAMES = ["allegro_jax", "ase", "samo_cobra", "large systems", "readouts"]
+NAMES = ["fit", "allegro_jax", "ase", "samo_cobra", "large systems", "readouts"]
 
 
 @pytest.mark.parametrize("code", BLOCKS, ids=NAMES)

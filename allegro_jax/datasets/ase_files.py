@@ -36,7 +36,31 @@ def read_ase(
         ValueError: ASE cannot read the file, it holds no frames, or a frame lacks the energy, or
             the forces that other frames have, or labels have the wrong shape.
     """
-    frames = _frames(path)
+    return dataset_of_atoms(_frames(path), name, energy_key, forces_key, path)
+
+
+def dataset_of_atoms(
+    frames: list["ase.Atoms"],
+    name: str,
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+    path: Path | None = None,
+) -> Dataset:
+    """Takes labelled frames as a data set; see `read_ase`.
+
+    Args:
+        frames: with labels in `info`, `arrays` or a calculator, at least one.
+        name: for the data set.
+        energy_key: where the energy is.
+        forces_key: where the forces are.
+        path: what errors call the frames; None for `name`.
+
+    Raises:
+        ValueError: as `read_ase`.
+    """
+    path = path or Path(name)
+    if not frames or any(len(atoms) == 0 for atoms in frames):
+        raise ValueError(f"{path} holds {len(frames)} frames; expected frames with atoms in them")
     energy = _collect(frames, _keys(energy_key, ENERGY_KEYS), path, "energy")
     forces = _collect(frames, _keys(forces_key, FORCES_KEYS), path, "forces")
     stress = _collect(frames, STRESS_KEYS, path, "stress")
@@ -71,16 +95,13 @@ def _frames(path: Path) -> list["ase.Atoms"]:
     if not path.is_file():
         raise FileNotFoundError(f"no data file {path}")
     try:
-        frames = list(ase.io.iread(path, index=":"))
+        return list(ase.io.iread(path, index=":"))
     # The readers of ASE fail with whatever their parsers meet: IndexError, KeyError, XYZError...
     except Exception as error:
         raise ValueError(
             f"ASE cannot read {path} ({type(error).__name__}: {error}); the file may be truncated "
             "or its name may not tell its format (extended XYZ: .extxyz or .xyz)"
         ) from error
-    if not frames or any(len(atoms) == 0 for atoms in frames):
-        raise ValueError(f"{path} holds {len(frames)} frames; expected frames with atoms in them")
-    return frames
 
 
 def _keys(given: str | None, usual: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,13 +8,10 @@ tests/allegro_jax/quantum/test_memory.py` compares them). Training on forces dif
 weights too, and takes two to four times as much.
 """
 
-import os
-from pathlib import Path
-
-import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from allegro_jax.memory import available_bytes, gigabytes
 from allegro_jax.quantum.circuits import QDICircuit
 
 TRAINING = 4.0
@@ -48,26 +45,6 @@ def estimated_bytes(
     return itemsize * (2 * states * 2**n * edges + matrices * 4 ** (n + 1)) + eigenvalues
 
 
-def available_bytes() -> int | None:
-    """Memory of the device that JAX computes on; None where it cannot be known."""
-    device = jax.local_devices()[0]
-    if device.platform != "cpu":
-        return (device.memory_stats() or {}).get("bytes_limit")
-    try:
-        installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
-    return min([installed, *_container_limits()])
-
-
-def _container_limits() -> list[int]:
-    """What a container of Linux may use, by either version of control groups."""
-    names = ("memory.max", "memory/memory.limit_in_bytes")
-    files = [Path("/sys/fs/cgroup") / name for name in names]
-    words = [file.read_text().strip() for file in files if file.is_file()]
-    return [int(word) for word in words if word.isdigit()]
-
-
 def check_memory(
     circuit: QDICircuit, edges: int, simulator: str, dtype: DTypeLike = jnp.float32
 ) -> None:
@@ -81,8 +58,8 @@ def check_memory(
         return
     raise ValueError(
         f"a circuit of {circuit.n_qubits} qubits and depth {circuit.depth} on {edges} edges at a "
-        f"time needs about {_gigabytes(needed)} with simulator={simulator!r} (training up "
-        f"to {TRAINING:.0f} times that), and this device has {_gigabytes(available)}; use "
+        f"time needs about {gigabytes(needed)} with simulator={simulator!r} (training up "
+        f"to {TRAINING:.0f} times that), and this device has {gigabytes(available)}; use "
         f"{_advice(circuit, edges, simulator, dtype, available)}"
     )
 
@@ -98,7 +75,3 @@ def _advice(
         fitting = (available - none) // (one - none)
         return f"fewer qubits, smaller batches (at most {fitting} edges), or less depth"
     return "fewer qubits, each of which halves the need"
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:,.3g} GB" if size < 1e15 else f"{size / 1e9:.1e} GB"

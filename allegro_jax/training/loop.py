@@ -13,6 +13,7 @@ from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
 from allegro_jax.potential import Potential
 from allegro_jax.training.config import TrainingConfig
+from allegro_jax.training.footprint import Footprint
 from allegro_jax.training.history import Row
 from allegro_jax.training.progress import Progress
 from allegro_jax.training.run import Run
@@ -50,6 +51,7 @@ def train(
     valid_set: Dataset | Mapping[str, Dataset],
     *,
     workdir: Path | str | None = None,
+    on_start: Callable[[Footprint], None] | None = None,
     on_epoch: Callable[[Row], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -70,6 +72,8 @@ def train(
         valid_set: Structures that decide which parameters are kept; or several sets by name, of
             which the first decides.
         workdir: Folder of checkpoints and result; None keeps everything in memory.
+        on_start: Called once, before the first step, with what the run takes; what it raises ends
+            the run. Not called where a finished run has nothing left to do.
         on_epoch: Called with every row of the history as it is made.
         on_progress: Called after every call of the compiled program, about once a second.
         should_stop: Asked at the same times; True ends the run after a checkpoint, as a signal
@@ -97,6 +101,8 @@ def train(
         claimed(workdir),
         contextlib.closing(Run(config, training, train_set, valid_set, workdir)) as run,
     ):
+        if on_start is not None and run.finished() is None:
+            on_start(run.footprint())
         while (reason := run.finished()) is None:
             for progress in run.epoch():
                 on_progress(progress)

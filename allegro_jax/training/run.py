@@ -18,6 +18,7 @@ from allegro_jax.potential import Potential, initial_params
 from allegro_jax.sharding.data import DataParallel, any_process, local_copy
 from allegro_jax.training.config import TrainingConfig
 from allegro_jax.training.digests import data_digest
+from allegro_jax.training.footprint import Footprint, footprint
 from allegro_jax.training.history import History, Row, reason_to_stop
 from allegro_jax.training.pace import Pace
 from allegro_jax.training.progress import Progress
@@ -91,6 +92,13 @@ class Run:
     def padding_waste(self) -> float:
         """Expected share of padding among the edges of the training batches."""
         return self._trainer.windows.waste
+
+    def footprint(self) -> Footprint:
+        """Compiles the training program and returns what the run takes."""
+        compiled = self._trainer.compiled(self._state)
+        compilation = self.compilations, self.compile_s
+        windows, batch_size = self._trainer.windows, self._training.batch_size
+        return footprint(compiled, windows, batch_size, self._state.params, *compilation)
 
     def finished(self) -> str | None:
         """Returns the name of the limit that ends the run, None while there is none.

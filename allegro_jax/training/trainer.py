@@ -79,6 +79,13 @@ class Trainer:
         steps = devices.on_every_device(many, specs, (everywhere, everywhere))
         self.program = Program(steps, graph_argument=1, donate=[0])
 
+    def compiled(self, state: TrainState) -> jax.stages.Compiled:
+        """Returns the program, compiled but not called."""
+        with contextlib.closing(self.windows.epoch(self._training.seed, 0, 0)) as windows:
+            _, window = next(windows)
+            rates = np.zeros(self.windows.window_steps, np.float32)
+            return self.program.compiled(state, window, rates, np.int32(0), np.int32(0))
+
     def calls(self, state: TrainState, epoch: int, first: int, pace: Pace) -> Generator[Call]:
         """Passes over the training set, or until the time is over, one call of the device a time.
 

@@ -70,6 +70,16 @@ class TrainingWindows:
             self.window_steps = -(-self.steps_per_epoch // windows)
 
     @property
+    def structures(self) -> int:
+        """Structures of the training set."""
+        return len(self._graphs)
+
+    @property
+    def edges_per_atom(self) -> float:
+        """Mean number of neighbours of an atom of the training set."""
+        return self._graphs.average_neighbors
+
+    @property
     def specs(self) -> Any:
         """How a window lies on the devices."""
         flat = PartitionSpec() if self._resident is not None else PartitionSpec(AXIS)

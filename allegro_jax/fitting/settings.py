@@ -1,0 +1,99 @@
+"""From a preset, the data and what the user says otherwise to the configs of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from allegro_jax.configs import ModelConfig, config_class
+from allegro_jax.datasets import Dataset
+from allegro_jax.presets import Preset, kinds
+from allegro_jax.training import TrainingConfig, config_from_data
+
+_STRESS_SHARE = 0.1
+"""Share of the stress in the loss of a model that predicts zero, relative to that of the forces."""
+
+_FROM_DATA = ("type_names", "avg_num_neighbors", "per_type_energy_scales")
+_TRAINING = tuple(field.name for field in dataclasses.fields(TrainingConfig))
+
+
+def configs(
+    preset: Preset, train: Dataset, minutes: float | None, overrides: Mapping[str, Any]
+) -> tuple[ModelConfig, TrainingConfig]:
+    """Returns the model and the training of a preset for a training set.
+
+    Args:
+        preset: Where values come from that nobody gives.
+        train: Training structures.
+        minutes: Time limit in place of the preset's.
+        overrides: Fields of `TrainingConfig` or of the model's config, which win.
+
+    Raises:
+        ValueError: If an override has no such field or an invalid value, or weighs labels that
+            the data lack.
+    """
+    values = {"atoms_per_batch": preset.atoms_per_batch, **preset.model}
+    for kind in kinds(train):
+        values |= preset.by_data.get(kind, {})
+    values |= overrides
+    _check_names(overrides, values.get("architecture", "2025"))
+    _check_labels(overrides, train)
+    if "batch_size" in overrides or values["atoms_per_batch"] is None:
+        del values["atoms_per_batch"]
+    training = {name: values.pop(name) for name in _TRAINING if name in values}
+    if atoms := values.pop("atoms_per_batch", None):
+        training["batch_size"] = batch_size(train, atoms)
+    if minutes is not None:
+        training["time_limit_s"] = 60.0 * minutes
+    if train.stress is not None and "stress_weight" not in training:
+        training["stress_weight"] = stress_weight(train)
+    try:
+        model = config_from_data(train, values.pop("cutoff"), **values)
+        return model, dataclasses.replace(preset.training, **training)
+    except TypeError as error:  # a word where a number belongs, say
+        raise ValueError(f"a setting has the wrong type ({error}); given: {overrides}") from error
+
+
+def batch_size(train: Dataset, atoms: int) -> int:
+    """Returns how many structures have about so many atoms, and make ten steps of an epoch."""
+    most = max(len(train) // 10, 1)
+    return int(np.clip(round(atoms / train.n_atoms.mean()), 1, most))
+
+
+def stress_weight(train: Dataset) -> float:
+    """Returns a weight with which stresses start as a tenth of what forces are in the loss.
+
+    Zero where the stresses are all zero or missing, or there are no forces to compare with.
+    """
+    if train.stress is None or train.forces is None or not np.nansum(train.stress**2):
+        return 0.0
+    return float(_STRESS_SHARE * np.nanmean(train.forces**2) / np.nanmean(train.stress**2))
+
+
+def _check_names(overrides: Mapping[str, Any], architecture: str) -> None:
+    fields = dataclasses.fields(config_class(architecture))
+    model = [field.name for field in fields if field.name not in _FROM_DATA]
+    known = [*_TRAINING, *model, "architecture"]
+    for name in overrides:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            meant = f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(
+                f"unknown setting {name!r}{meant} Of the training: {', '.join(_TRAINING)}. "
+                f"Of the model: {', '.join(model)}."
+            )
+
+
+def _check_labels(overrides: Mapping[str, Any], train: Dataset) -> None:
+    for label in ("forces", "stress"):
+        wanted = overrides.get(f"{label}_weight") or overrides.get("metric") == f"{label}_mae"
+        if wanted and getattr(train, label) is None:
+            raise ValueError(
+                f"{train.name} has no {label}, so {label} cannot be weighed or decide which "
+                f"parameters are kept; leave {label}_weight and metric out, or give the data "
+                f"their {label} (forces_key says under which name a file has forces)"
+            )

@@ -1,0 +1,91 @@
+"""What is logged of a training: to CSV files, and to services that draw numbers against steps.
+
+A run that is taken up tells the steps after its checkpoint again; every log shows each step once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from allegro_jax.monitoring.quantities import QUANTITIES
+from allegro_jax.monitoring.tables import GrowingTable
+from allegro_jax.monitoring.watchers import Watcher
+from allegro_jax.training.progress import Progress
+
+
+class CsvLog(Watcher):
+    """Writes `epochs.csv`, the rows of the history, and `steps.csv`, a row about every second.
+
+    Args:
+        folder: Where; made when missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._epochs = GrowingTable(folder / "epochs.csv", "epoch")
+        self._steps = GrowingTable(folder / "steps.csv", "step")
+
+    def progressed(self, progress: Progress) -> None:
+        """Adds a row to `steps.csv`."""
+        self._steps.append({"step": steps_done(progress), **_speed_and_loss(progress)})
+
+    def epoch_done(self, row: Mapping[str, float]) -> None:
+        """Adds the row to `epochs.csv`."""
+        self._epochs.append(row)
+
+
+class Scalars(Protocol):
+    """A service that draws numbers against steps."""
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Takes the numbers of a step."""
+
+    def close(self) -> None:
+        """Ends the log."""
+
+
+class ScalarLog(Watcher):
+    """Sends losses as `train/...` and validation errors as `valid/..._meV` (and Å) to a service.
+
+    Args:
+        scalars: The service.
+    """
+
+    def __init__(self, scalars: Scalars) -> None:
+        self._scalars = scalars
+
+    def progressed(self, progress: Progress) -> None:
+        """Sends loss, rate and speed."""
+        values = _speed_and_loss(progress)
+        self._scalars.write(
+            steps_done(progress), {f"train/{name}": value for name, value in values.items()}
+        )
+
+    def epoch_done(self, row: Mapping[str, float]) -> None:
+        """Sends the validation errors."""
+        errors = {
+            f"valid/{column}_meV": QUANTITIES[name].factor * value
+            for column, value in row.items()
+            if (name := column.rpartition("/")[2]) in QUANTITIES  # of further sets: name/error
+        }
+        self._scalars.write(int(row["step"]), {"valid/epoch": row["epoch"], **errors})
+
+    def close(self) -> None:
+        """Ends the log."""
+        self._scalars.close()
+
+
+def steps_done(progress: Progress) -> int:
+    """Returns the optimiser steps of the whole run that are done."""
+    return (progress.epoch - 1) * progress.steps_per_epoch + progress.step
+
+
+def _speed_and_loss(progress: Progress) -> dict[str, float]:
+    return {
+        "epoch": progress.epoch,
+        "seconds": progress.elapsed_s,
+        "loss": progress.loss,
+        "learning_rate": progress.learning_rate,
+        "structures_per_s": progress.structures_per_s,
+    }

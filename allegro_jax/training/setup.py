@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from ase.data import chemical_symbols
 
 from allegro_jax.configs import ModelConfig, config_class
 from allegro_jax.datasets import Dataset, statistics
 from allegro_jax.graphs import average_neighbors
+from allegro_jax.training.config import Metric
 
 
 def config_from_data(
@@ -52,3 +54,24 @@ def atomic_energies(train: Dataset) -> dict[str, float]:
     """Returns the reference energy of every element in eV, by least squares on `train`."""
     references = statistics(train).atomic_energies
     return {chemical_symbols[number]: energy for number, energy in references.items()}
+
+
+def deciding_metric(asked_for: Metric | None, train: Dataset, valid: Dataset) -> Metric:
+    """Returns the validation metric that decides which parameters are kept.
+
+    Args:
+        asked_for: `TrainingConfig.metric`.
+        train: Training structures.
+        valid: Validation structures.
+
+    Raises:
+        ValueError: If the validation structures have no label of that kind.
+    """
+    metric = asked_for or ("energy_mae" if train.forces is None else "forces_mae")
+    labels = valid.energy if metric == "energy_mae" else valid.forces
+    if labels is None or np.isnan(labels).all():
+        raise ValueError(
+            f"{metric} decides which parameters are kept, but none of the {len(valid)} validation "
+            f"structures has a label for it; label some, or set TrainingConfig.metric"
+        )
+    return metric

@@ -63,10 +63,10 @@ class TrainingWindows:
         accumulate: int = 1,
     ) -> None:
         self._graphs, self._devices, self._accumulate = graphs, devices, accumulate
-        self._step_size, self._shares = batch_size * accumulate, devices.size * accumulate
-        self.capacities = capacities_for(graphs, self._step_size, self._shares)
-        self.steps_per_epoch = -(-len(graphs) // self._step_size)
-        self.waste = padding_waste(graphs, self._step_size, self.capacities, self._shares)
+        self._batch_size, self._shares = batch_size * accumulate, devices.size * accumulate
+        self.capacities = capacities_for(graphs, self._batch_size, self._shares)
+        self.steps_per_epoch = -(-len(graphs) // self._batch_size)
+        self.waste = padding_waste(graphs, self._batch_size, self.capacities, self._shares)
         self._resident: FlatGraphs | None = None
         self.window_steps = self.steps_per_epoch
         size = flat_bytes(graphs)
@@ -91,7 +91,7 @@ class TrainingWindows:
             number: Number of the epoch; with the seed it decides the order.
         """
         rng = np.random.default_rng([seed, number])
-        rows, levels = self._batches(epoch_rows(self._graphs, self._step_size, rng, self._shares))
+        rows, levels = self._batches(epoch_rows(self._graphs, self._batch_size, rng, self._shares))
         if self._resident is not None:
             yield len(levels), self._window(self._resident, self._own(rows), levels)
             return

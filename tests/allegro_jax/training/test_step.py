@@ -72,7 +72,7 @@ def test_a_structure_without_labels_counts_as_one_that_is_left_out(graphs, gradi
 
 def test_the_gradient_is_that_of_finite_differences(graphs, gradient_of) -> None:
     model, params = build_model(tiny_config()), initial_params(tiny_config())
-    graph = batch_of(without_labels(graphs, 0), range(4))
+    graph = jax.device_put(batch_of(without_labels(graphs, 0), range(4)))
     training = dataclasses.replace(TRAINING, loss="huber", huber_delta=0.3)
 
     @jax.jit

@@ -24,7 +24,7 @@ TINY = {**SIZES["2025"], "l_max": 0, "num_layers": 1}
 
 @functools.cache
 def molecules() -> Dataset:
-    """Of different sizes, with forces and, which means nothing, a stress for each."""
+    """Of different sizes, with random forces."""
     data = load("qm9").select(range(100, 2100, 200))
     rng = np.random.default_rng(0)
     forces = rng.normal(size=data.positions.shape)
@@ -52,9 +52,12 @@ def tiny_state(training: TrainingConfig) -> TrainState:
 
 
 def energies_alone() -> tuple[Callable[..., Any], jraph.GraphsTuple]:
-    """A training step after settings, and a batch whose only labels are energies."""
+    """A training step after settings, and a batch whose only labels are energies, 0.3 eV/atom off.
+
+    From the references alone they are predicted so well that there is little to learn.
+    """
     graph = batch_of(graphs_of(molecules()), range(10))
     nodes = {name: values for name, values in graph.nodes.items() if name != "forces"}
-    return functools.partial(train_step, build_model(tiny_config())), jax.device_put(
-        graph._replace(nodes=nodes)
-    )
+    labels = {**graph.globals, "energy": graph.globals["energy"] + 0.3 * graph.n_node}
+    step = functools.partial(train_step, build_model(tiny_config()))
+    return step, jax.device_put(graph._replace(nodes=nodes, globals=labels))

@@ -64,10 +64,9 @@ EXACT = {
         max_epochs=5, batch_size=3, optimizer="muon", weight_decay=0.01, balancing="uncertainty",
         schedule="plateau", plateau_patience=0, learning_rate=0.3, loss="mae",
     ),
-    "stages, schedule-free": TrainingConfig(
+    "accumulated, stages, schedule-free": TrainingConfig(
         max_epochs=5, batch_size=2, accumulate=2, optimizer="schedule_free", schedule="constant",
-        loss="huber",
-        weight_points=((0.5, 10.0, 1.0, 0.0),),
+        loss="huber", weight_points=((0.5, 10.0, 1.0, 0.0),),
     ),
 }  # fmt: skip
 

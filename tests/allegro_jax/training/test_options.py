@@ -71,7 +71,13 @@ EXACT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("training", EXACT.values(), ids=EXACT)
+@pytest.mark.parametrize(
+    "training",
+    [
+        pytest.param(training, id=name, marks=pytest.mark.slow if "stages" in name else ())
+        for name, training in EXACT.items()
+    ],
+)
 def test_an_interrupted_run_continues_exactly_with_every_option(
     training: TrainingConfig, tmp_path: Path
 ) -> None:

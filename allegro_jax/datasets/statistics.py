@@ -30,6 +30,8 @@ class Statistics:
 def statistics(dataset: Dataset) -> Statistics:
     """Computes reference energies by least squares, and the scales left after removing them.
 
+    Labels that are NaN are left out; an element without any energy gets the reference zero.
+
     The atomic energies minimise `sum_k (E_k - sum_Z n_kZ E_Z)^2` over total energies, in float64.
     Where the compositions do not determine them (all frames of one molecule share one), the
     solution of least norm is taken: its sum over a molecule is still the mean energy.
@@ -39,14 +41,15 @@ def statistics(dataset: Dataset) -> Statistics:
         >>> round(datasets.statistics(datasets.load("li")).atomic_energies[3], 2)
         -1.81
     """
-    counts = _composition(dataset)
-    solution, *_ = np.linalg.lstsq(counts, dataset.energy)
-    residual = (dataset.energy - counts @ solution) / dataset.n_atoms
+    counts, known = _composition(dataset), ~np.isnan(dataset.energy)
+    counts, energy, n_atoms = counts[known], dataset.energy[known], dataset.n_atoms[known]
+    solution, *_ = np.linalg.lstsq(counts, energy)
+    residual = (energy - counts @ solution) / n_atoms
     forces = dataset.forces
     return Statistics(
         atomic_energies=dict(zip(dataset.elements, solution.tolist(), strict=True)),
-        per_atom_energy_std=float(residual.std()),
-        force_rms=None if forces is None else float(np.sqrt(np.mean(forces**2))),
+        per_atom_energy_std=float(residual.std()) if known.any() else 0.0,
+        force_rms=None if forces is None else float(np.sqrt(np.nanmean(forces**2))),
         n_structures=len(dataset),
         n_atoms=int(dataset.n_atoms.sum()),
     )

@@ -23,6 +23,7 @@ from allegro_jax.training.history import History, Row, reason_to_stop
 from allegro_jax.training.pace import Pace
 from allegro_jax.training.progress import Progress
 from allegro_jax.training.run_folder import RunFolder
+from allegro_jax.training.schedule import plateau_factor
 from allegro_jax.training.setup import atomic_energies
 from allegro_jax.training.step import TrainState, initial_state
 from allegro_jax.training.trainer import Trainer
@@ -69,7 +70,7 @@ class Run:
         self._trainer = Trainer(config, training, self._build(train_set), self._devices)
         graphs = {name: self._build(data) for name, data in valid_sets.items()}
         self._validation = Validation(config, graphs)
-        state = initial_state(initial_params(config, training.seed), training.clip_norm)
+        state = initial_state(initial_params(config, training.seed), training)
         self._state = self._devices.replicate(state)
         self._best_params = jax.tree.map(jnp.copy, self._state.averaged)
         data = {} if workdir is None else _identities({"train": train_set, **valid_sets})
@@ -120,6 +121,7 @@ class Run:
         history = self.history
         epoch, first = len(history.rows), len(history.losses)
         self._pace.start()
+        self._trainer.factor = plateau_factor(self._training, history.errors)
         for call in self._trainer.calls(self._state, epoch, first, self._pace):
             self._state = call.state
             self._check_finite(call.losses)
@@ -196,7 +198,8 @@ class Run:
         return GraphDataset.build(dataset, config.cutoff, config.atomic_numbers, self._references)
 
     def _progress(self, losses: Sequence[float]) -> Progress:
-        size, per_epoch = self._training.batch_size, self._trainer.windows.steps_per_epoch
+        size = self._training.batch_size * self._training.accumulate
+        per_epoch = self._trainer.windows.steps_per_epoch
         done = len(self.history.losses)
         structures = min(done * size, self._structures) - (done - len(losses)) * size
         return Progress(

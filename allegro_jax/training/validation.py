@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import numpy as np
 
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
@@ -14,6 +15,7 @@ from allegro_jax.graphs import GraphDataset, ordered_batches
 from allegro_jax.models.build import build_model
 from allegro_jax.programs import Program
 from allegro_jax.sharding.data import agreed
+from allegro_jax.training.config import Metric
 from allegro_jax.training.metrics import summarise
 from allegro_jax.training.step import Params, evaluation_step
 
@@ -71,21 +73,22 @@ def named_sets(valid: Dataset | Mapping[str, Dataset]) -> dict[str, Dataset]:
     return dict(valid)
 
 
-def deciding_metric(metric: str | None, train: Dataset, deciding: Dataset) -> str:
-    """Returns the validation error that decides which parameters are kept.
+def deciding_metric(asked_for: Metric | None, train: Dataset, valid: Dataset) -> Metric:
+    """Returns the validation metric that decides which parameters are kept.
 
     Args:
-        metric: What the settings say; None takes forces where the training set has them.
-        train: Training set.
-        deciding: The validation set that decides.
+        asked_for: `TrainingConfig.metric`.
+        train: Training structures.
+        valid: Validation structures.
 
     Raises:
-        ValueError: If that set has no labels for it.
+        ValueError: If the validation structures have no label of that kind.
     """
-    chosen = metric or ("energy_mae" if train.forces is None else "forces_mae")
-    if chosen == "forces_mae" and deciding.forces is None:
+    metric = asked_for or ("energy_mae" if train.forces is None else "forces_mae")
+    labels = valid.energy if metric == "energy_mae" else valid.forces
+    if labels is None or np.isnan(labels).all():
         raise ValueError(
-            f"forces_mae decides which parameters are kept, and the validation set "
-            f"{deciding.name!r} has no forces; use metric='energy_mae' or a set with forces"
+            f"{metric} decides which parameters are kept, but none of the {len(valid)} validation "
+            f"structures has a label for it; label some, or set TrainingConfig.metric"
         )
-    return chosen
+    return metric

@@ -47,11 +47,12 @@ def assert_same(run: dict[str, Any], reference: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def one_and_eight() -> list[dict[str, Any]]:
-    return curves_of(start(["1:1", "8:1"], devices=8))
+    """Of one device, of eight, and of four that take every batch in two parts."""
+    return curves_of(start(["1:1", "8:1", "4:1:2"], devices=8))
 
 
 def test_eight_devices_have_the_history_and_parameters_of_one(one_and_eight) -> None:
-    one, eight = one_and_eight
+    one, eight, _ = one_and_eight
     assert_same(eight, one)
     assert len(set(one["history"]["loss"])) == 3
     assert {"learning_rate", "forces_mae", "energy_rmse", "stress_mae"} <= set(one["history"])
@@ -59,8 +60,13 @@ def test_eight_devices_have_the_history_and_parameters_of_one(one_and_eight) -> 
 
 @pytest.mark.slow
 def test_eight_devices_go_on_from_the_middle_of_an_epoch(one_and_eight) -> None:
-    (cut,) = curves_of(start(["8:1:cut"], devices=8))
+    (cut,) = curves_of(start(["8:1:1:cut"], devices=8))
     assert cut == one_and_eight[1]
+
+
+def test_devices_that_accumulate_batches_have_them_too(one_and_eight) -> None:
+    one, _, four = one_and_eight
+    assert_same(four, one)
 
 
 @pytest.mark.slow

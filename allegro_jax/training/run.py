@@ -14,7 +14,7 @@ import numpy as np
 
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
-from allegro_jax.graphs import GraphDataset, ordered_batches
+from allegro_jax.graphs import GraphDataset, GraphStore, graphs_for, ordered_batches
 from allegro_jax.models.build import build_model
 from allegro_jax.potential import Potential, initial_params
 from allegro_jax.programs import Program
@@ -53,8 +53,8 @@ class Run:
         self,
         config: ModelConfig,
         training: TrainingConfig,
-        train_set: Dataset,
-        valid_set: Dataset,
+        train_set: Dataset | GraphStore,
+        valid_set: Dataset | GraphStore,
         workdir: Path | str | None,
     ) -> None:
         self._config, self._training = config, training
@@ -179,9 +179,8 @@ class Run:
         self.history, self.best = progress["history"], progress["best"]
         return float(progress["elapsed_s"])
 
-    def _build(self, dataset: Dataset) -> GraphDataset:
-        config = self._config
-        return GraphDataset.build(dataset, config.cutoff, config.atomic_numbers, self._references)
+    def _build(self, structures: Dataset | GraphStore) -> GraphDataset:
+        return graphs_for(structures, self._config, self._references)
 
     def _checked_mean(self, losses: list[float]) -> float:
         mean = float(np.mean(losses))

@@ -13,7 +13,7 @@ from allegro_jax.graphs import GraphDataset, capacities_for, capacity_for, paddi
 from allegro_jax.graphs.buckets import levels_of
 from allegro_jax.graphs.epochs import batch_sizes, epoch_rows
 from allegro_jax.graphs.flat import FlatGraphs, flat_bytes, flat_graphs
-from allegro_jax.graphs.padding import tight_capacity
+from allegro_jax.graphs.padding import Capacity, tight_capacity
 from allegro_jax.graphs.prefetch import prefetched
 from allegro_jax.sharding.data import AXIS, DataParallel
 
@@ -65,9 +65,11 @@ class TrainingWindows:
         if size <= resident_gb * 1e9:
             flat = jax.tree.map(lambda leaf: leaf[None], flat_graphs(graphs))
             self._resident = devices.replicate(flat)
+            graphs.release()
         else:
             windows = max(int(size / devices.size / _WINDOW_BYTES), 2)
             self.window_steps = -(-self.steps_per_epoch // windows)
+            self._capacity = self._window_capacity()
 
     @property
     def specs(self) -> Any:
@@ -109,16 +111,22 @@ class TrainingWindows:
         parts, places = zip(
             *(self._share_of(rows[:, shard].ravel()) for shard in range(shards)), strict=True
         )
+        self._graphs.release()
         flat = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
         local = np.stack(places, axis=1).reshape(self.window_steps, share, shards).swapaxes(1, 2)
         window = self._window(self._devices.split(flat), local, np.pad(levels, (0, missing)))
         return steps, window
 
+    def _window_capacity(self) -> Capacity:
+        """Size of one device's structures of a window, whichever they are."""
+        places = self.window_steps * self._batch_size // self._devices.size
+        worst = capacity_for(self._graphs, min(places, len(self._graphs)))
+        return tight_capacity(worst.atoms, worst.edges + 1, places)
+
     def _share_of(self, rows: np.ndarray) -> tuple[FlatGraphs, np.ndarray]:
         """One device's structures of a window, and where each of `rows` is among them."""
         real = rows < len(self._graphs)
-        size = min(len(rows), len(self._graphs))
-        worst = capacity_for(self._graphs, size)
-        capacity = tight_capacity(worst.atoms, worst.edges + 1, len(rows))
-        places = np.where(real, np.cumsum(real) - 1, len(rows))
-        return flat_graphs(self._graphs, rows[real], capacity), places
+        # A store is read in the order in which it lies on the disk.
+        chosen = np.sort(rows[real])
+        places = np.where(real, np.searchsorted(chosen, rows), len(rows))
+        return flat_graphs(self._graphs, chosen, self._capacity), places

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from allegro_jax.datasets.dataset import Structure
 
@@ -18,8 +18,6 @@ _BLOCK = 500_000  # distances at a time
 class Structures(Protocol):
     """A `Dataset`, a `GraphStore`, or what else holds structures by number."""
 
-    name: str
-
     def __len__(self) -> int:
         """Returns how many there are."""
 
@@ -27,15 +25,17 @@ class Structures(Protocol):
         """Returns structure `index`."""
 
 
-def compositions(structures: Structures, rows: Sequence[int]) -> Int[np.ndarray, "rows"]:
+def compositions(
+    structures: Structures, rows: Sequence[int] | Int[np.ndarray, "rows"]
+) -> Int[np.ndarray, "rows"]:
     """Returns a number per structure, the same where the elements are the same."""
     keys: dict[bytes, int] = {}
-    sorted_numbers = (np.sort(structures[k].numbers).astype(np.uint8).tobytes() for k in rows)
+    sorted_numbers = (np.sort(structures[int(k)].numbers).astype(np.uint8).tobytes() for k in rows)
     return np.array([keys.setdefault(key, len(keys)) for key in sorted_numbers])
 
 
 def fingerprints(
-    structures: Structures, rows: Sequence[int]
+    structures: Structures, rows: Sequence[int] | Int[np.ndarray, "rows"]
 ) -> Float[np.ndarray, "rows components"]:
     """Returns 16 of the sorted interatomic distances of each structure, evenly spaced.
 
@@ -51,15 +51,15 @@ def fingerprints(
     """
     result = np.zeros((len(rows), LENGTH))
     by_size: dict[tuple[int, bool], list[int]] = {}
-    items = [structures[k] for k in rows] if len(rows) < 10_000 else None
+    items = [structures[int(k)] for k in rows] if len(rows) < 10_000 else None
     for place, k in enumerate(rows):
-        item = structures[k] if items is None else items[place]
+        item = structures[int(k)] if items is None else items[place]
         by_size.setdefault((len(item.numbers), bool(item.pbc.any())), []).append(place)
     for (n_atoms, _), places in by_size.items():
         step = max(_BLOCK // min(n_atoms, _MOST_ATOMS) ** 2, 1)
         for start in range(0, len(places), step):
             chosen = places[start : start + step]
-            group = [structures[rows[p]] if items is None else items[p] for p in chosen]
+            group = [structures[int(rows[p])] if items is None else items[p] for p in chosen]
             result[chosen] = _of_one_size(group)
     return result
 
@@ -72,7 +72,8 @@ def _of_one_size(items: list[Structure]) -> Float[np.ndarray, "structures compon
     positions = np.stack([item.positions[kept] for item in items])
     vectors = positions[:, second] - positions[:, first]
     if items[0].pbc.any():
-        vectors = _nearest(vectors, items)
+        pairs = zip(vectors, items, strict=True)
+        vectors = np.stack([nearest_images(v, item.cell, item.pbc) for v, item in pairs])
     colour = np.stack([item.numbers[kept] for item in items]) * 0.618034 % 1.0
     stretch = 1.0 + 0.1 * (colour[:, first] + colour[:, second])
     distances = np.sqrt(np.einsum("spc,spc->sp", vectors, vectors)) * stretch
@@ -86,13 +87,12 @@ def _of_one_size(items: list[Structure]) -> Float[np.ndarray, "structures compon
     return result
 
 
-def _nearest(
-    vectors: Float[np.ndarray, "structures pairs 3"], items: list[Structure]
-) -> Float[np.ndarray, "structures pairs 3"]:
-    """Takes vectors to the nearest image, along periodic directions."""
+def nearest_images(
+    vectors: Float[np.ndarray, "... 3"], cell: Float[np.ndarray, "3 3"], pbc: Bool[np.ndarray, "3"]
+) -> Float[np.ndarray, "... 3"]:
+    """Shortens vectors by lattice translations; in strongly skewed cells not always to the end."""
     from ase.geometry import complete_cell
 
-    cells = np.stack([complete_cell(item.cell) for item in items])
-    pbc = np.stack([item.pbc for item in items])[:, None, :]
-    fractions = vectors @ np.linalg.inv(cells)
-    return np.asarray((fractions - np.round(fractions) * pbc) @ cells)
+    cell = complete_cell(cell)
+    fractions = vectors @ np.linalg.inv(cell)
+    return np.asarray((fractions - np.round(fractions) * pbc) @ cell)

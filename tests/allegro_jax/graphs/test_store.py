@@ -107,9 +107,7 @@ def test_the_header_holds_the_statistics_of_the_set(metals, stored):
 
 
 @pytest.mark.parametrize("resident_gb", [0.0, 1.0])
-def test_training_from_a_store_is_training_from_memory_to_the_last_bit(
-    metals, stored, resident_gb
-):
+def test_training_from_a_store_is_training_from_memory_to_the_last_bit(metals, stored, resident_gb):
     config = small_config(metals)
     assert small_config(stored).to_json() == pytest.approx(config.to_json()) or True
     training = TrainingConfig(max_epochs=2, batch_size=3, resident_gb=resident_gb)
@@ -142,14 +140,14 @@ def test_streamed_windows_are_read_in_the_order_of_the_disk(stored, monkeypatch)
     assert sorted(np.concatenate(read).tolist()) == list(range(len(stored)))
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
 def interrupted(structures, after):
     for k, item in enumerate(structures):
         if k == after:
-            raise Killed
+            raise KilledError
         yield item
 
 
@@ -159,7 +157,7 @@ def test_a_killed_write_is_taken_up_and_gives_the_same_store(tmp_path, metals, m
     whole = write_store(iter(metals), tmp_path / "whole", CUTOFF)
     folder = tmp_path / "killed"
     for after in (1, 6, 17):
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             write_store(interrupted(metals, after), folder, CUTOFF)
         with pytest.raises(FileNotFoundError, match="not finished: call write_store again"):
             open_store(folder)

@@ -1,5 +1,6 @@
 """Data: named sets shipped with the package, any file ASE reads, splits and statistics."""
 
+from allegro_jax.datasets.checks import check
 from allegro_jax.datasets.dataset import Dataset, Structure
 from allegro_jax.datasets.leaks import duplicates, leaks
 from allegro_jax.datasets.registry import load, names
@@ -14,6 +15,7 @@ __all__ = [
     "Splits",
     "Statistics",
     "Structure",
+    "check",
     "duplicates",
     "group_split",
     "leaks",

@@ -1,6 +1,7 @@
 """Does a data set look right? Units, labels and geometries, and what to do where they do not.
 
-Each check needs clear evidence and is silent otherwise; the sets shipped here pass all of them.
+Each check needs clear evidence and is silent otherwise. The sets shipped here pass all of them,
+but `cu` and `li` hold copies: strained crystals that are mirror images.
 """
 
 import warnings
@@ -10,12 +11,15 @@ import numpy as np
 from allegro_jax.datasets.dataset import Structure
 from allegro_jax.datasets.fingerprints import Structures, nearest_images
 from allegro_jax.datasets.force_work import force_work
+from allegro_jax.datasets.leaks import TOLERANCE, duplicates
 from allegro_jax.datasets.warned import DataWarning
 
+_MOST_COMPARED = 5_000
 _SAMPLE = 300  # structures that are looked at
 _BALANCE = 4.0  # Å; neighbours that balance or do not
 _ATOMS = 100  # atoms of a structure whose distances are looked at
-_TOLERATED = 1.6  # factor between energies and forces that noise may explain
+# Factors between energies and forces that noise may explain where the correlation is good, or fair.
+_TOLERATED, _TOLERATED_IF_FAIR, _GOOD = 1.6, 5.0, 0.8
 _NOBLE = (2, 10, 18, 36, 54, 86)
 
 # Energy differences over the work of forces, where one of the two has another unit.
@@ -42,7 +46,8 @@ def check(structures: Structures) -> list[str]:
     Looked for are energies and forces in different units, or forces with the sign of gradients (by
     the work of forces between similar frames); lengths that are not in Å (by the distances of
     nearest neighbours against covalent radii); forces that do not sum to zero; labels filled with
-    zeros. Of a large set a sample is looked at.
+    zeros; structures that occur twice. Of a large set a sample is looked at, and copies are looked
+    for in sets of at most 5,000 (`duplicates` looks at all).
 
     Args:
         structures: A data set or a store.
@@ -59,7 +64,21 @@ def check(structures: Structures) -> list[str]:
     # Where lengths are wrong the work of forces is wrong too, and says nothing more.
     units = "" if lengths else _energy_unit(structures, items)
     found = [lengths, units, _net_force(items), "" if lengths else _zeros(items)]
+    found.append(_copies(structures))
     return [sentence for sentence in found if sentence]
+
+
+def _copies(structures: Structures) -> str:
+    if len(structures) > _MOST_COMPARED:
+        return ""
+    groups = duplicates(structures)
+    if not groups:
+        return ""
+    extra = sum(len(group) - 1 for group in groups)
+    return (
+        f"{extra} structures occur before, up to {TOLERANCE} Å, for instance {groups[0].tolist()}: "
+        "leave them out (datasets.duplicates lists them), lest test structures are trained on"
+    )
 
 
 def warn_about(structures: Structures, name: str, stacklevel: int = 2) -> None:
@@ -70,7 +89,10 @@ def warn_about(structures: Structures, name: str, stacklevel: int = 2) -> None:
 
 def _energy_unit(structures: Structures, items: list[Structure]) -> str:
     work = force_work(structures)
-    if work is None or 1 / _TOLERATED < work.ratio < _TOLERATED:
+    if work is None:
+        return ""
+    tolerated = _TOLERATED if abs(work.correlation) > _GOOD else _TOLERATED_IF_FAIR
+    if 1 / tolerated < abs(work.ratio) < tolerated and (work.ratio > 0 or tolerated > _TOLERATED):
         return ""
     found = f"energies differ by {abs(work.ratio):.3g} times the work of the forces"
     if work.ratio < 0:

@@ -8,13 +8,14 @@ import dataclasses
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.spatial.distance import pdist
 
 from allegro_jax.datasets.dataset import Structure
-from allegro_jax.datasets.fingerprints import Structures, nearest_images
+from allegro_jax.datasets.fingerprints import Structures, fingerprints, nearest_images
 
-_RUNS, _RUN_LENGTH = 60, 3  # of successive frames, spread over the set
-_PAIRS = 60  # the most similar ones
-_ENOUGH_PAIRS, _ENOUGH_CORRELATION = 8, 0.8
+_RUNS, _RUN_LENGTH = 200, 3  # of successive frames, spread over the set
+_PAIRS, _CANDIDATES = 60, 1000  # the most similar ones, of those with similar fingerprints
+_ENOUGH_PAIRS, _ENOUGH_CORRELATION = 8, 0.6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,8 +85,8 @@ def _key(item: Structure) -> bytes:
 def _differences(
     items: list[Structure],
 ) -> tuple[Float[np.ndarray, "pairs"], Float[np.ndarray, "pairs"], Float[np.ndarray, "pairs"]]:
-    """Rms displacement, energy difference and work of the forces for all pairs of frames."""
-    a, b = np.triu_indices(len(items), k=1)
+    """Rms displacement, energy difference and work of the forces for pairs of similar frames."""
+    a, b = _similar(items)
     positions = np.stack([item.positions for item in items])
     forces = np.stack([item.forces for item in items if item.forces is not None])
     energy = np.array([item.energy for item in items])
@@ -101,6 +102,12 @@ def _differences(
         push = push @ rotation
     work = -0.5 * np.einsum("pac,pac->p", pull + push, moved)
     return np.sqrt(np.mean(moved**2, axis=(1, 2))), energy[b] - energy[a], work
+
+
+def _similar(items: list[Structure]) -> tuple[np.ndarray, np.ndarray]:
+    a, b = np.triu_indices(len(items), k=1)
+    nearest = np.argsort(pdist(fingerprints(items, range(len(items)))))[:_CANDIDATES]
+    return a[nearest], b[nearest]
 
 
 def _rotations(

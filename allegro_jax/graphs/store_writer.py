@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from ase.data import chemical_symbols
 
+from allegro_jax.datasets.checks import warn_about
 from allegro_jax.datasets.dataset import Dataset, Structure
 from allegro_jax.datasets.frames import Labels
 from allegro_jax.datasets.sources import open_source
@@ -55,7 +56,8 @@ def write_store(
 
     The source is read once, in order, and memory holds a few thousand structures at most. A write
     that was killed is taken up by the same call; a folder becomes a store at the end, in one step.
-    On a store that is finished the call returns it if it was made alike.
+    On a store that is finished the call returns it if it was made alike. Warns (`DataWarning`) of
+    what looks wrong, as `datasets.check` does.
 
     Args:
         source: A data set, a registered name, files or an iterable; see
@@ -107,7 +109,9 @@ def write_store(
             writer.write(frames, workers, on_progress)
         splits = source.splits if isinstance(source, Dataset) else {}
         _finish(folder, plan, writer.state, splits)
-    return open_store(folder)
+    store = open_store(folder)
+    warn_about(store, store.name)
+    return store
 
 
 @dataclasses.dataclass

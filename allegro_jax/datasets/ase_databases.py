@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from allegro_jax.datasets.dataset import Structure
-from allegro_jax.datasets.frames import Labels, structure_of
+from allegro_jax.datasets.frames import FrameReader, Labels
 
 SUFFIXES = (".db", ".aselmdb")
 
@@ -38,11 +38,9 @@ class AseDatabase:
 
     def frames(self, start: int = 0) -> Iterator[Structure]:
         """Yields the rows from number `start` on, in the order of their ids."""
-        labels = self._labels
+        reader = FrameReader(self._labels, str(self._path))
         for k in self._numbers()[start:]:
-            atoms = _atoms(self._database.get(id=k))
-            labels = labels.found_in(atoms, str(self._path))
-            yield structure_of(atoms, labels, f"{self._path}: row {k}")
+            yield reader.read(_atoms(self._database.get(id=k)), f"row {k}")
 
     def _numbers(self) -> list[int]:
         if self._ids is None:

@@ -24,7 +24,8 @@ def read_ase(
     Each label is looked for under its key in `atoms.info` (or `atoms.arrays` for forces), then in
     the results of the calculator that ASE attaches; without a key given, `REF_energy`, `energy`
     and `dft_energy` are tried in this order (likewise for forces and stress). The first key that
-    some frame has is used for all. A stress that only part of the frames have is left out.
+    some frame has is used for all. Where a frame lacks a label, or it is NaN, the label is NaN, and
+    training leaves it out; `Dataset.labelled` counts what is there.
 
     Args:
         path: the file.
@@ -33,8 +34,9 @@ def read_ase(
         forces_key: where the forces are.
 
     Raises:
-        ValueError: ASE cannot read the file, it holds no frames, or a frame lacks the energy, or
-            the forces that other frames have, or labels have the wrong shape.
+        ValueError: ASE cannot read the file, it holds no frames, no frame has an energy, a frame
+            has no label at all, or one under another key than the frames before, or labels have
+            the wrong shape.
     """
     frames = _frames(path)
     energy = _collect(frames, _keys(energy_key, ENERGY_KEYS), path, "energy")
@@ -100,42 +102,56 @@ def _available(atoms: "ase.Atoms") -> list[str]:
 def _collect(
     frames: list["ase.Atoms"], keys: tuple[str, ...], path: Path, what: str
 ) -> list[Any] | None:
-    """Returns one value per frame under the first key in use; None when no key is."""
-    for key in keys:
+    """Returns one value per frame under the first key in use, None where a frame has none.
+
+    None when no key is in use.
+    """
+    for place, key in enumerate(keys):
         values = [_label(atoms, key) for atoms in frames]
-        missing = [k for k, value in enumerate(values) if value is None]
-        if not missing:
-            return values
-        if len(missing) == len(values):
+        if all(value is None for value in values):
             continue
-        if what == "stress":
-            return None
-        raise ValueError(
-            f"{path}: frame {missing[0]} and {len(missing) - 1} more of {len(frames)} have no "
-            f"{what} under {key!r}; label them or leave them out"
-        )
+        for k, atoms in enumerate(frames):
+            others = [] if values[k] is not None else keys[place + 1 :]
+            if found := [other for other in others if _label(atoms, other) is not None]:
+                raise ValueError(
+                    f"{path}: frame {k} has no {what} under {key!r}, as others have, but one under "
+                    f"{found[0]!r}; {_one_key(what)}"
+                )
+        return values
     return None
+
+
+def _one_key(what: str) -> str:
+    if what == "stress":
+        return "store all of them under one key"
+    return f"say which with {what}_key, or store all of them under one key"
 
 
 def _energy(value: Any, k: int, path: Path) -> float:
     try:
-        return float(value)
+        return np.nan if value is None else float(value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: the energy of frame {k} is not a number: {value!r}") from error
 
 
 def _forces(values: list[Any], frames: list["ase.Atoms"], path: Path) -> np.ndarray:
-    for k, (value, atoms) in enumerate(zip(values, frames, strict=True)):
-        if np.shape(value) != (len(atoms), 3):
+    sizes = [(len(atoms), 3) for atoms in frames]
+    for k, (value, size) in enumerate(zip(values, sizes, strict=True)):
+        if value is not None and np.shape(value) != size:
             raise ValueError(
-                f"{path}: the forces of frame {k} must have shape {(len(atoms), 3)}; they have "
+                f"{path}: the forces of frame {k} must have shape {size}; they have "
                 f"{np.shape(value)}"
             )
-    return np.concatenate([np.asarray(value, np.float64) for value in values])
+    pairs = zip(values, sizes, strict=True)
+    return np.concatenate(
+        [np.full(size, np.nan) if value is None else np.asarray(value) for value, size in pairs]
+    )
 
 
 def _stress(value: Any) -> np.ndarray:
-    """A 3x3 stress from 3x3, 9 numbers, or the 6 of Voigt in the order of ASE."""
+    """A 3x3 stress from 3x3, 9 numbers, or the 6 of Voigt in the order of ASE; NaN from None."""
+    if value is None:
+        return np.full((3, 3), np.nan)
     value = np.asarray(value, np.float64).ravel()
     if value.size == 6:
         xx, yy, zz, yz, xz, xy = value

@@ -60,17 +60,20 @@ class Structure:
 class Dataset:
     """Labelled structures in ragged arrays; structure k owns rows `offsets[k]:offsets[k + 1]`.
 
-    Checked when made: shapes agree, every position and label is finite, a periodic cell has a
-    volume. `len`, indexing by an integer and iteration give `Structure` objects.
+    Checked when made: shapes agree, positions are finite and labels finite or NaN, a periodic cell
+    has a volume. `len`, indexing by an integer and iteration give `Structure` objects.
+
+    A label that is NaN is missing, be it of a structure, an atom or a component; training, metrics
+    and statistics leave it out. Every structure must have at least one label.
 
     Attributes:
         name: what errors and reports call this set.
         numbers: atomic numbers.
         positions: Å.
         n_atoms: atoms in each structure, at least one.
-        energy: total energies, eV.
-        forces: eV/Å, or None where none exist.
-        stress: eV/Å³, positive in tension, or None.
+        energy: total energies, eV; NaN where unknown.
+        forces: eV/Å, NaN where unknown; None where none exist (also if all given are NaN).
+        stress: eV/Å³, positive in tension; likewise.
         cell: lattice vectors as rows, Å; zeros for molecules (the default).
         pbc: which lattice vectors repeat; none by default.
         splits: official splits as structure indices, by names such as `train`, `test`, `valid`,
@@ -111,9 +114,9 @@ class Dataset:
             positions=self.positions[rows],
             cell=self.cell[index],
             pbc=self.pbc[index],
-            energy=float(self.energy[index]),
-            forces=None if self.forces is None else self.forces[rows],
-            stress=None if self.stress is None else self.stress[index],
+            energy=None if np.isnan(self.energy[index]) else float(self.energy[index]),
+            forces=None if self.forces is None else _unless_nan(self.forces[rows]),
+            stress=None if self.stress is None else _unless_nan(self.stress[index]),
             config_type=None if self.config_type is None else str(self.config_type[index]),
         )
 
@@ -126,6 +129,11 @@ class Dataset:
     def elements(self) -> tuple[int, ...]:
         """Atomic numbers that occur, ascending."""
         return tuple(int(number) for number in np.unique(self.numbers))
+
+    @property
+    def labelled(self) -> dict[str, int]:
+        """How many structures have an energy, forces and a stress, or a part of them."""
+        return {name: int(has.sum()) for name, has in _has_label(self).items()}
 
     def select(self, indices: Sequence[int] | Int[np.ndarray, "..."]) -> Self:
         """Returns the structures at `indices`, in that order and without official splits.
@@ -181,8 +189,8 @@ def _set_canonical_arrays(data: Dataset) -> None:
         "n_atoms": np.asarray(data.n_atoms, np.int64),
         "positions": np.asarray(data.positions, np.float64),
         "energy": np.asarray(data.energy, np.float64),
-        "forces": None if data.forces is None else np.asarray(data.forces, np.float64),
-        "stress": None if data.stress is None else np.asarray(data.stress, np.float64),
+        "forces": None if data.forces is None else _unless_nan(data.forces),
+        "stress": None if data.stress is None else _unless_nan(data.stress),
         "cell": np.zeros((n, 3, 3)) if data.cell is None else np.asarray(data.cell, np.float64),
         "pbc": np.zeros((n, 3), bool) if data.pbc is None else np.asarray(data.pbc, bool),
         "splits": {key: np.asarray(rows, np.int64) for key, rows in data.splits.items()},
@@ -190,6 +198,24 @@ def _set_canonical_arrays(data: Dataset) -> None:
     }
     for field, value in arrays.items():
         object.__setattr__(data, field, value)
+
+
+def _unless_nan(label: np.ndarray) -> np.ndarray | None:
+    """A label in float64, or None if nothing of it is known."""
+    label = np.asarray(label, np.float64)
+    return None if label.size and np.isnan(label).all() else label
+
+
+def _has_label(data: Dataset) -> dict[str, Bool[np.ndarray, "structures"]]:
+    nothing = np.zeros(len(data), bool)
+    forces, stress = data.forces, data.stress
+    return {
+        "energy": ~np.isnan(data.energy),
+        "forces": nothing
+        if forces is None
+        else np.logical_or.reduceat(~np.isnan(forces).all(axis=1), data.offsets[:-1]),
+        "stress": nothing if stress is None else ~np.isnan(stress).all(axis=(1, 2)),
+    }
 
 
 def _check_shapes(data: Dataset) -> None:
@@ -226,12 +252,22 @@ def _check_values(data: Dataset) -> None:
         array = getattr(data, field)
         if array is None or np.isfinite(array).all():
             continue
-        bad = int(np.argwhere(~np.isfinite(array))[0, 0])
+        is_label = field in ("forces", "energy", "stress")  # NaN if unknown
+        wrong = np.isinf(array) if is_label else ~np.isfinite(array)
+        if not wrong.any():
+            continue
+        bad = int(np.argwhere(wrong)[0, 0])
         if field in ("positions", "forces"):
             bad = int(np.searchsorted(data.offsets, bad, side="right")) - 1
+        what = "infinite" if is_label else "NaN or infinite"
         raise ValueError(
-            f"{data.name}: {field} of structure {bad} is NaN or infinite; drop or repair that "
-            "structure"
+            f"{data.name}: {field} of structure {bad} is {what}; drop or repair that structure"
+        )
+    unlabelled = np.flatnonzero(~np.any(list(_has_label(data).values()), axis=0))
+    if len(unlabelled):
+        raise ValueError(
+            f"{data.name}: structure {unlabelled[0]} and {len(unlabelled) - 1} more of {len(data)} "
+            "have no label (energy, forces and stress are NaN or absent); label or drop them"
         )
     if data.numbers.min() < 1 or data.numbers.max() > 118:
         raise ValueError(

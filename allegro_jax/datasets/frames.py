@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,68 +24,86 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Labels:
-    """Where a frame has its labels: in `info`, `arrays` or the calculator of `ase.Atoms`.
+    """Where frames have their labels: in `info`, `arrays` or the calculator of `ase.Atoms`.
 
     Attributes:
         energy: Key of the energy (eV); None takes the first of the usual ones that is there.
         forces: Key of the forces (eV/Å), likewise.
         stress: Key of the stress (eV/Å³), likewise.
         group: Key in `info` of what groups frames, for instance into trajectories.
-        found: Whether the usual keys have been looked for.
     """
 
     energy: str | None = None
     forces: str | None = None
     stress: str | None = None
     group: str = "config_type"
-    found: bool = False
-
-    def found_in(self, atoms: "ase.Atoms", name: str) -> Self:
-        """Fixes the keys by the first frame, so that all frames are read alike.
-
-        Raises:
-            ValueError: The frame has no energy, or no forces under the key given.
-        """
-        if self.found:
-            return self
-        energy = _first(atoms, self.energy, ENERGY_KEYS)
-        if energy is None:
-            raise ValueError(
-                f"{name}: the first frame has no energy under {_keys(self.energy, ENERGY_KEYS)}; "
-                f"it has {_available(atoms)}: give energy_key"
-            )
-        forces = _first(atoms, self.forces, FORCES_KEYS)
-        if forces is None and self.forces is not None:
-            raise ValueError(
-                f"{name}: the first frame has no forces under {self.forces!r}; it has "
-                f"{_available(atoms)}"
-            )
-        stress = _first(atoms, self.stress, STRESS_KEYS)
-        return dataclasses.replace(self, energy=energy, forces=forces, stress=stress, found=True)
 
 
-def structure_of(atoms: "ase.Atoms", labels: Labels, place: str) -> Structure:
-    """Takes geometry and labels of a frame.
+class FrameReader:
+    """Makes structures of frames; every label has the same key in all of them.
 
     Args:
-        atoms: The frame.
-        labels: After `found_in`.
-        place: What an error calls the frame.
-
-    Raises:
-        ValueError: A label is missing or has the wrong shape.
+        labels: Where the labels are.
+        place: What errors call the source.
     """
-    group = atoms.info.get(labels.group)
-    return Structure(
-        numbers=np.asarray(atoms.numbers),
-        positions=np.asarray(atoms.positions),
-        cell=np.asarray(atoms.cell),
-        pbc=np.asarray(atoms.pbc),
-        energy=_energy(atoms, labels.energy, place),
-        forces=_forces(atoms, labels.forces, place),
-        stress=_stress_of(atoms, labels.stress),
-        config_type=None if group is None else str(group),
-    )
+
+    def __init__(self, labels: Labels, place: str) -> None:
+        self._place, self._group, self._count = place, labels.group, 0
+        self._given = {key for key in (labels.energy, labels.forces, labels.stress) if key}
+        self._keys = {
+            "energy": _keys(labels.energy, ENERGY_KEYS),
+            "forces": _keys(labels.forces, FORCES_KEYS),
+            "stress": _keys(labels.stress, STRESS_KEYS),
+        }
+        self._found: dict[str, str] = {}
+
+    def read(self, atoms: "ase.Atoms", name: str) -> Structure:
+        """Takes geometry and labels of a frame; a label that it lacks is None.
+
+        Args:
+            atoms: The frame.
+            name: What an error calls the frame.
+
+        Raises:
+            ValueError: No label at all, none in the first frame under a key that was given, one
+                under another key than before, or one of the wrong shape.
+        """
+        place = f"{self._place}: {name}"
+        self._count += 1
+        values = {kind: self._value(atoms, kind, place) for kind in self._keys}
+        if all(value is None for value in values.values()):
+            raise ValueError(
+                f"{place} has no label; looked for an energy under {self._keys['energy']}, it has "
+                f"{_available(atoms)}: give energy_key, or leave the frame out"
+            )
+        group = atoms.info.get(self._group)
+        return Structure(
+            numbers=np.asarray(atoms.numbers),
+            positions=np.asarray(atoms.positions),
+            cell=np.asarray(atoms.cell),
+            pbc=np.asarray(atoms.pbc),
+            energy=_energy(values["energy"], place),
+            forces=_forces(values["forces"], len(atoms), place),
+            stress=None if values["stress"] is None else _stress(values["stress"]),
+            config_type=None if group is None else str(group),
+        )
+
+    def _value(self, atoms: "ase.Atoms", kind: str, place: str) -> Any:
+        present = [key for key in self._keys[kind] if _label(atoms, key) is not None]
+        if self._count == 1 and not present and self._given & set(self._keys[kind]):
+            raise ValueError(
+                f"{place}: no {kind} under {self._keys[kind][0]!r}, the key given; it has "
+                f"{_available(atoms)}"
+            )
+        if not present:
+            return None
+        key = self._found.setdefault(kind, present[0])
+        if key not in present:
+            raise ValueError(
+                f"{place} has no {kind} under {key!r}, as others have, but one under "
+                f"{present[0]!r}; store all of them under one key, or say which"
+            )
+        return _label(atoms, key)
 
 
 class AseFile:
@@ -102,7 +120,8 @@ class AseFile:
         """Yields every frame."""
         import ase.io
 
-        frames, labels, k = ase.io.iread(self._path, index=":"), self._labels, 0
+        frames, k = ase.io.iread(self._path, index=":"), 0
+        reader = FrameReader(self._labels, str(self._path))
         while True:
             try:
                 atoms = next(frames, None)
@@ -115,39 +134,22 @@ class AseFile:
                 ) from error
             if atoms is None:
                 return
-            labels = labels.found_in(atoms, str(self._path))
-            yield structure_of(atoms, labels, f"{self._path}: frame {k}")
+            yield reader.read(atoms, f"frame {k}")
             k += 1
 
 
-def _first(atoms: "ase.Atoms", given: str | None, usual: tuple[str, ...]) -> str | None:
-    present = (key for key in _keys(given, usual) if _label(atoms, key) is not None)
-    return next(present, None)
-
-
-def _energy(atoms: "ase.Atoms", key: str | None, place: str) -> float:
-    value: Any = None if key is None else _label(atoms, key)
+def _energy(value: Any, place: str) -> float | None:
     try:
-        return float(value)
+        return None if value is None else float(value)
     except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{place}: the energy under {key!r} is {value!r}, not a number; label the frame or "
-            "leave it out"
-        ) from error
+        raise ValueError(f"{place}: its energy is not a number: {value!r}") from error
 
 
-def _forces(atoms: "ase.Atoms", key: str | None, place: str) -> np.ndarray | None:
-    if key is None:
+def _forces(value: Any, atoms: int, place: str) -> np.ndarray | None:
+    if value is None:
         return None
-    value = _label(atoms, key)
-    if np.shape(value) != (len(atoms), 3):
+    if np.shape(value) != (atoms, 3):
         raise ValueError(
-            f"{place}: the forces under {key!r} must have shape {(len(atoms), 3)}; they have "
-            f"{np.shape(value)}: label the frame or leave it out"
+            f"{place}: its forces must have shape {(atoms, 3)}; they have {np.shape(value)}"
         )
     return np.asarray(value, np.float64)
-
-
-def _stress_of(atoms: "ase.Atoms", key: str | None) -> np.ndarray | None:
-    value = None if key is None else _label(atoms, key)
-    return None if value is None else _stress(value)

@@ -58,7 +58,7 @@ def leaks(
 
     Example:
         >>> from allegro_jax import datasets
-        >>> data = datasets.load("culi")
+        >>> data = datasets.load("culi").select(range(600))
         >>> parts = {"train": data.splits["train_random"], "test": data.splits["test_random"]}
         >>> print(datasets.leaks(data, parts)[0][:65])
         structures next to each other are 4 times as alike as random ones

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from allegro_jax.datasets.ase_databases import SUFFIXES as DATABASES
 from allegro_jax.datasets.ase_databases import AseDatabase
 from allegro_jax.datasets.dataset import Dataset, Structure
-from allegro_jax.datasets.frames import AseFile, Labels, structure_of
+from allegro_jax.datasets.frames import AseFile, FrameReader, Labels
 from allegro_jax.datasets.hdf5_files import SUFFIXES as HDF5
 from allegro_jax.datasets.hdf5_files import Hdf5File
 from allegro_jax.datasets.npz_files import read_npz
@@ -88,11 +88,10 @@ class _Items:
         self.name, self.identity = "structures", {"iterable": type(items).__name__}
 
     def frames(self, start: int = 0) -> Iterator[Structure]:
-        labels = self._labels
+        reader = FrameReader(self._labels, self.name)
         for k, item in enumerate(self._items):
             if not isinstance(item, Structure):
-                labels = labels.found_in(item, self.name)
-                item = structure_of(item, labels, f"{self.name}: item {k}")
+                item = reader.read(item, f"item {k}")
             if k >= start:
                 yield item
 

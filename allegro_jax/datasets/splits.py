@@ -119,7 +119,7 @@ def group_split(
 
     Example:
         >>> from allegro_jax import datasets
-        >>> data = datasets.load("culi")
+        >>> data = datasets.load("culi").select(range(0, 2178, 20))
         >>> parts = datasets.group_split(data, groups=data.config_type, seed=0)
         >>> set(parts.train.config_type) & set(parts.test.config_type)
         set()

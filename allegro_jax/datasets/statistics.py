@@ -43,6 +43,8 @@ class Summarised(Protocol):
 def statistics(dataset: Dataset | Summarised) -> Statistics:
     """Computes reference energies by least squares, and the scales left after removing them.
 
+    Labels that are NaN are left out; an element without any energy gets the reference zero.
+
     The atomic energies minimise `sum_k (E_k - sum_Z n_kZ E_Z)^2` over total energies, in float64.
     Where the compositions do not determine them (all frames of one molecule share one), the
     solution of least norm is taken: its sum over a molecule is still the mean energy.
@@ -58,7 +60,7 @@ def statistics(dataset: Dataset | Summarised) -> Statistics:
     if isinstance(dataset, Summarised):
         return dataset.statistics()
     forces = dataset.forces
-    force_rms = None if forces is None else float(np.sqrt(np.mean(forces**2)))
+    force_rms = None if forces is None else float(np.sqrt(np.nanmean(forces**2)))
     counts = _composition(dataset)
     return summary(dataset.elements, counts, dataset.energy, dataset.n_atoms, force_rms)
 
@@ -75,21 +77,23 @@ def summary(
     Args:
         elements: Atomic numbers of the columns of `composition`.
         composition: Atoms of each element.
-        energy: eV.
+        energy: eV; NaN where unknown.
         n_atoms: Atoms per structure.
         force_rms: eV/Å, or None.
     """
-    if composition.size <= _DIRECT:
-        solution, *_ = np.linalg.lstsq(composition.astype(np.float64), energy)
+    known = ~np.isnan(energy)
+    counts, labels = composition[known], energy[known]
+    if counts.size <= _DIRECT:
+        solution, *_ = np.linalg.lstsq(counts.astype(np.float64), labels)
     else:
         equations = NormalEquations(len(elements))
-        for start in range(0, len(energy), _BLOCK):
-            equations.add(composition[start : start + _BLOCK], energy[start : start + _BLOCK])
+        for start in range(0, len(labels), _BLOCK):
+            equations.add(counts[start : start + _BLOCK], labels[start : start + _BLOCK])
         solution = equations.solution()
-    residual = (energy - composition @ solution) / n_atoms
+    residual = (labels - counts @ solution) / n_atoms[known]
     return Statistics(
         atomic_energies=dict(zip(elements, solution.tolist(), strict=True)),
-        per_atom_energy_std=float(residual.std()),
+        per_atom_energy_std=float(residual.std()) if known.any() else 0.0,
         force_rms=force_rms,
         n_structures=len(energy),
         n_atoms=int(n_atoms.sum()),

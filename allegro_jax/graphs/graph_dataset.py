@@ -27,9 +27,9 @@ class GraphDataset:
         neighbors: j of each edge, likewise.
         shifts: lattice translations of j.
         cell: Å; zeros for structures without any periodic direction, which have no stress.
-        energy: eV, less the atomic reference energies; None if unlabelled.
-        forces: eV/Å, or None.
-        stress: eV/Å³, or None.
+        energy: eV, less the atomic reference energies; NaN where unknown, None if all are.
+        forces: eV/Å; likewise.
+        stress: eV/Å³; likewise.
         atomic_energies: what was subtracted per atomic number, eV; None if nothing was.
     """
 
@@ -59,8 +59,8 @@ class GraphDataset:
         """Computes every neighbour list once.
 
         Args:
-            structures: a data set, or structures with or without labels; a label is kept if every
-                structure has it.
+            structures: a data set, or structures with or without labels; a label is kept if some
+                structure has it, and NaN for those that do not.
             cutoff: Å.
             species: atomic numbers in the order of the model's species.
             atomic_energies: reference energy per atomic number or chemical symbol, eV,
@@ -90,9 +90,10 @@ class GraphDataset:
             shifts=np.concatenate([edge.shifts for edge in edges]).astype(np.int32),
             cell=np.stack([item.cell * np.any(item.pbc) for item in items]),
             energy=_network_energies(items, numbers, n_atoms, references),
-            forces=_concatenated([item.forces for item in items]),
-            stress=_concatenated(
-                [None if item.stress is None else item.stress[None] for item in items]
+            forces=_filled([item.forces for item in items], [(n, 3) for n in n_atoms]),
+            stress=_filled(
+                [None if item.stress is None else item.stress[None] for item in items],
+                [(1, 3, 3)] * len(items),
             ),
             atomic_energies=references,
         )
@@ -188,9 +189,9 @@ def _network_energies(
     atomic_energies: Mapping[int, float] | None,
 ) -> Float[np.ndarray, "structures"] | None:
     """Total energies less the reference energies of the atoms, in float64."""
-    if any(item.energy is None for item in items):
+    if all(item.energy is None for item in items):
         return None
-    energy = np.array([item.energy for item in items], np.float64)
+    energy = np.array([item.energy for item in items], np.float64)  # None becomes NaN
     if atomic_energies is None:
         return energy
     missing = sorted(set(np.unique(numbers).tolist()) - set(atomic_energies))
@@ -206,10 +207,12 @@ def _network_energies(
     return energy - np.add.reduceat(table[numbers], starts)
 
 
-def _concatenated(parts: list[np.ndarray | None]) -> np.ndarray | None:
-    """One array of all parts, or None if some structure lacks its part."""
-    present = [part for part in parts if part is not None]
-    return np.concatenate(present) if len(present) == len(parts) else None
+def _filled(parts: list[np.ndarray | None], shapes: Sequence[tuple[int, ...]]) -> np.ndarray | None:
+    """One array of all parts, NaN for a structure that lacks its part; None if all lack it."""
+    if all(part is None for part in parts):
+        return None
+    pairs = zip(parts, shapes, strict=True)
+    return np.concatenate([np.full(size, np.nan) if part is None else part for part, size in pairs])
 
 
 def _symbols(numbers: Sequence[int]) -> str:

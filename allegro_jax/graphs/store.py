@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -56,8 +57,8 @@ class GraphStore:
     """Structures of a store, all or some; only small arrays are in memory.
 
     It has what splits and training need of a `Dataset`: `name`, `len`, `elements`, `n_atoms`,
-    `energy`, `config_type`, `splits`, `select`, and structures by number; `forces` and `stress`
-    are None where there are none, and otherwise those of the whole store.
+    `energy`, `labelled`, `config_type`, `splits`, `select`, and structures by number; `forces` and
+    `stress` are None where none is known, and otherwise those of the whole store.
 
     Attributes:
         folder: Where it lies.
@@ -88,9 +89,9 @@ class GraphStore:
             positions=self._array("positions")[atoms],
             cell=self._array("cell")[row],
             pbc=self._array("pbc")[row],
-            energy=float(self.energy[index]),
-            forces=None if forces is None else forces[atoms],
-            stress=None if stress is None else stress[row],
+            energy=None if np.isnan(self.energy[index]) else float(self.energy[index]),
+            forces=None if forces is None else _unless_nan(forces[atoms]),
+            stress=None if stress is None else _unless_nan(stress[row]),
             config_type=None if self.config_type is None else str(self.config_type[index]),
         )
 
@@ -137,18 +138,35 @@ class GraphStore:
 
     @cached_property
     def energy(self) -> Float[np.ndarray, "structures"]:
-        """Total energies, eV."""
+        """Total energies, eV; NaN where unknown."""
         return self._of_structures("energy")
 
-    @property
+    @cached_property
     def forces(self) -> np.ndarray | None:
-        """Forces of the whole store on disk, eV/Å, or None."""
-        return self._array("forces") if "forces" in self._files else None
+        """Forces of the whole store on disk, eV/Å, NaN where unknown; None if none is known."""
+        return self._array("forces") if self.labelled["forces"] else None
+
+    @cached_property
+    def stress(self) -> np.ndarray | None:
+        """Stresses of the whole store on disk, eV/Å³; likewise."""
+        return self._array("stress") if self.labelled["stress"] else None
+
+    @cached_property
+    def labelled(self) -> dict[str, int]:
+        """How many structures have an energy, forces and a stress, or a part of them."""
+        counts = {"energy": int((~np.isnan(self.energy)).sum()), "forces": 0, "stress": 0}
+        if "forces" in self.header.columns:
+            counts["forces"] = int((self._of_structures("force_count") > 0).sum())
+        if "stress" in self.header.columns:
+            unknown = np.isnan(self._of_structures("stress")).all(axis=(1, 2))
+            counts["stress"] = int((~unknown).sum())
+        return counts
 
     @property
-    def stress(self) -> np.ndarray | None:
-        """Stresses of the whole store on disk, eV/Å³, or None."""
-        return self._array("stress") if "stress" in self._files else None
+    def digest(self) -> str:
+        """Tells these structures from others: a hash of the contents and of the rows chosen."""
+        rows = np.ascontiguousarray(self.rows, "<i8")
+        return hashlib.blake2b(self.header.content.encode() + rows.tobytes()).hexdigest()[:32]
 
     @cached_property
     def config_type(self) -> np.ndarray | None:
@@ -204,8 +222,8 @@ class GraphStore:
         counts = self._composition[:, present][:, order]
         force_rms = None
         if self.forces is not None:
-            squares = self._of_structures("force_squares").sum()
-            force_rms = float(np.sqrt(squares / (3 * self.n_atoms.sum())))
+            count = self._of_structures("force_count").sum(dtype=np.int64)
+            force_rms = float(np.sqrt(self._of_structures("force_squares").sum() / count))
         return summary(self.elements, counts, self.energy, self.n_atoms, force_rms)
 
     def graphs(
@@ -273,8 +291,10 @@ class GraphStore:
 
     def _network_energies(
         self, references: Mapping[int, float] | None
-    ) -> Float[np.ndarray, "structures"]:
+    ) -> Float[np.ndarray, "structures"] | None:
         """Total energies less the references, summed atom by atom as `GraphDataset.build` does."""
+        if not self.labelled["energy"]:
+            return None
         if references is None:
             return self.energy
         missing = sorted(set(self.elements) - set(references))
@@ -392,6 +412,10 @@ def _mapped(folder: Path, name: str, header: StoreHeader) -> MappedFile:
         return MappedFile(folder / f"{name}.npy")
     except (OSError, ValueError) as error:
         raise ValueError(f"the store {header.plan['name']} is damaged: {error}") from error
+
+
+def _unless_nan(label: np.ndarray) -> np.ndarray | None:
+    return None if np.isnan(label).all() else label
 
 
 def _starts(counts: np.ndarray) -> Int[np.ndarray, "structures"]:

@@ -45,6 +45,7 @@ COLUMNS = {
     "energy": Column("structures", "<f8"),
     "stress": Column("structures", "<f8", (3, 3)),
     "force_squares": Column("structures", "<f8"),
+    "force_count": Column("structures", "<i4"),
     "group": Column("structures", "<i4"),
     "numbers": Column("atoms", "|u1"),
     "positions": Column("atoms", "<f8", (3,)),
@@ -55,7 +56,11 @@ COLUMNS = {
 }
 """Every array that a store may have; those of labels that do not exist are left out."""
 
-OF_LABELS = {"forces": ("forces", "force_squares"), "stress": ("stress",), "group": ("group",)}
+OF_LABELS = {
+    "forces": ("forces", "force_squares", "force_count"),
+    "stress": ("stress",),
+    "group": ("group",),
+}
 """Columns that a store has only with the label."""
 
 

@@ -35,15 +35,17 @@ def summarise(folder: Path, species: list[int] | None) -> dict[str, Any]:
     for rows in _blocks(offsets):
         counts = _composition(numbers, offsets[rows.start : rows.stop + 1], order)
         composition[rows] = counts
-        equations.add(counts, energy[rows])
+        known = ~np.isnan(energy[rows])
+        equations.add(counts[known], energy[rows][known])
     composition.flush()
     solution = equations.solution()
     residual = (energy - composition @ solution) / n_atoms
+    residual = residual[~np.isnan(residual)]
     return {
         "species": order,
         "statistics": {
             "atomic_energies": dict(zip(map(str, order), solution.tolist(), strict=True)),
-            "per_atom_energy_std": float(residual.std()),
+            "per_atom_energy_std": float(residual.std()) if len(residual) else 0.0,
             **_scales(folder, int(offsets[-1])),
         },
     }
@@ -54,7 +56,8 @@ def _scales(folder: Path, atoms: int) -> dict[str, float | None]:
     force_rms = None
     if (folder / "force_squares.npy").exists():
         squares = MappedFile(folder / "force_squares.npy").array
-        force_rms = float(np.sqrt(squares.sum() / (3 * atoms)))
+        counts = MappedFile(folder / "force_count.npy").array
+        force_rms = float(np.sqrt(squares.sum() / max(counts.sum(dtype=np.int64), 1)))
     average = float(n_edges.sum(dtype=np.int64) / atoms)
     return {"force_rms": force_rms, "average_neighbors": average}
 

@@ -74,8 +74,9 @@ def write_store(
         on_progress: Called with the number of structures written so far, every few seconds.
 
     Raises:
-        ValueError: A structure has no neighbour list, lacks a label that others have, or is too
-            large; an element outside of `species`; or `folder` holds something else.
+        ValueError: A structure has no neighbour list, no label, or a kind of label that none of
+            the first 512 has, or is too large; an element outside of `species`; or `folder` holds
+            something else.
         FileNotFoundError: A source file does not exist.
 
     Example:
@@ -206,15 +207,17 @@ def _interrupted(folder: Path, plan: dict[str, Any]) -> _State | None:
 
 
 def _begun(plan: dict[str, Any], frames: Iterator[Structure]) -> tuple[_State, Iterator[Structure]]:
-    """Decides by the labels of the first structure what a store holds."""
-    first = next(frames, None)
-    if first is None:
+    """Decides by the labels of the first structures what a store holds."""
+    first = list(itertools.islice(frames, _CHUNK))
+    if not first:
         raise ValueError(f"{plan['name']} holds no structures")
-    absent = [name for name, value in _labels(first).items() if value is None]
-    left_out = {column for label in absent for column in OF_LABELS[label]}
+    present = {
+        label for item in first for label, value in _labels(item).items() if value is not None
+    }
+    left_out = {column for label in set(OF_LABELS) - present for column in OF_LABELS[label]}
     rows = {"structures": 0, "atoms": 0, "edges": 0}
     state = _State(rows, [name for name in COLUMNS if name not in left_out], [], "")
-    return state, itertools.chain([first], frames)
+    return state, itertools.chain(first, frames)
 
 
 def _labels(structure: Structure) -> dict[str, Any]:
@@ -246,18 +249,19 @@ def _listed(
         "max_neighbors": np.maximum.reduceat(per_atom, graphs.first_atoms),
         "cell": np.stack([item.cell for item in structures]),
         "pbc": np.stack([item.pbc for item in structures]),
-        "energy": graphs.energy,
-        "stress": graphs.stress,
+        "energy": _or_nan(graphs.energy, (len(graphs),)),
+        "stress": _or_nan(graphs.stress, (len(graphs), 3, 3)),
         "numbers": np.concatenate([item.numbers for item in structures]),
         "positions": graphs.positions,
-        "forces": graphs.forces,
+        "forces": _or_nan(graphs.forces, (len(graphs.positions), 3)),
         "centres": graphs.centres,
         "neighbors": graphs.neighbors,
         "shifts": graphs.shifts,
     }
-    if graphs.forces is not None:
-        squares = np.einsum("ac,ac->a", graphs.forces, graphs.forces)
-        arrays["force_squares"] = np.add.reduceat(squares, graphs.first_atoms)
+    squares = np.nansum(arrays["forces"] ** 2, axis=1)
+    arrays["force_squares"] = np.add.reduceat(squares, graphs.first_atoms)
+    known = np.sum(~np.isnan(arrays["forces"]), axis=1)
+    arrays["force_count"] = np.add.reduceat(known, graphs.first_atoms)
     return arrays, [str(item.config_type) for item in structures]
 
 
@@ -267,16 +271,25 @@ def _check_structure(item: Structure, place: str, labels: tuple[str, ...]) -> No
         raise ValueError(f"{place} has {n_atoms} atoms; a store takes 1 to {MAX_ATOMS}")
     if item.numbers.min() < 1 or item.numbers.max() > 118:
         raise ValueError(f"{place}: atomic numbers lie between 1 and 118; came {item.numbers}")
-    if item.energy is None or not np.isfinite(item.energy):
-        raise ValueError(f"{place} has the energy {item.energy}; label it or leave it out")
-    for label in ("forces", "stress", "group"):
-        value = _labels(item)[label]
-        if label in labels and value is None:
-            raise ValueError(
-                f"{place} has no {label}, which the first one has; label it or leave it out"
-            )
-        if label in labels and label != "group" and not np.isfinite(value).all():
-            raise ValueError(f"{place}: its {label} hold NaN or infinite values; leave it out")
+    values = {"energy": item.energy, **_labels(item)}
+    for label in ("energy", "forces", "stress"):
+        if values[label] is not None and np.isinf(values[label]).any():
+            raise ValueError(f"{place}: its {label} is infinite; drop or repair that structure")
+    if late := [key for key in OF_LABELS if values[key] is not None and key not in labels]:
+        raise ValueError(
+            f"{place} has a label that none of the first {_CHUNK} has: {late[0]}. Put some that "
+            "have it first"
+        )
+    if all(values[key] is None or _is_nan(values[key]) for key in ("energy", "forces", "stress")):
+        raise ValueError(f"{place} has no label (energy, forces or stress); label or drop it")
+
+
+def _is_nan(label: Any) -> bool:
+    return bool(np.isnan(label).all())
+
+
+def _or_nan(label: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+    return np.full(shape, np.nan) if label is None else label
 
 
 def _mapped(function: Callable[..., Any], jobs: Iterator[Any], workers: int) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""Weighted mean squared errors of energies, forces and stresses over a padded batch.
+"""Weighted mean errors of energies, forces and stresses over the labels of a padded batch.
 
 Where several devices share a batch, `axis` names them: every device returns its share of the mean
 over the whole batch, and the sum of the shares is the loss.
@@ -6,52 +6,98 @@ over the whole batch, and the sum of the shares is the loss.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import dataclasses
+import functools
+import operator
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import jraph
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float, Int
 
 from allegro_jax.potential import Predictions
+from allegro_jax.training.config import Loss, TrainingConfig
+from allegro_jax.training.labels import errors_of, label_counts
 
 
 class LossWeights(NamedTuple):
-    """Weights of the terms; a term of weight zero, or without labels, is not computed.
+    """Weights of the terms: numbers, or arrays of one number or of one for every step.
 
     Attributes:
-        energy: Of the squared error of the energy per atom (eV²).
-        forces: Of the squared error of a force component (eV²/Å²).
-        stress: Of the squared error of a stress component (eV²/Å⁶).
+        energy: Of the mean error of energies (with squares: per eV²).
+        forces: Of the mean error of force components (Å²/eV²).
+        stress: Of the mean error of stress components (Å⁶/eV²).
     """
 
-    energy: float = 1.0
-    forces: float = 1.0
-    stress: float = 0.0
+    energy: Any = 1.0
+    forces: Any = 1.0
+    stress: Any = 0.0
 
 
-def masked_mean(
-    values: Float[Array, ...], mask: Bool[Array, " rows"], axis: str | None = None
-) -> Float[Array, ""]:
-    """Returns the mean over the rows where `mask` holds (and all trailing axes).
+@dataclasses.dataclass(frozen=True)
+class Penalty:
+    """What an error costs.
 
-    With an `axis` of devices the sum is over this device's rows and the count over those of all.
+    Attributes:
+        kind: "mse" takes e², "mae" |e|, and "huber" e²/2 up to `delta` and delta (|e| - delta/2)
+            beyond (Huber, 1964).
+        delta: In the unit of the error.
+        energy_per_atom: Whether errors of energies are divided by the number of atoms.
     """
-    rows = values.reshape(values.shape[0], -1)
-    count = mask.sum() * rows.shape[1]
-    if axis is not None:
-        count = jax.lax.psum(count, axis)
-    count = jnp.maximum(count, 1)
-    return jnp.where(mask[:, None], rows, 0).sum() / count
+
+    kind: Loss = "mse"
+    delta: float = 0.01
+    energy_per_atom: bool = True
+
+    @classmethod
+    def of(cls, training: TrainingConfig) -> Penalty:
+        """Returns that of a run."""
+        return cls(training.loss, training.huber_delta, training.energy_per_atom)
+
+    def __call__(self, error: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Returns the cost of every component of an error."""
+        size = error * jnp.sign(error)  # |e|, of slope 0 at 0, where that of `abs` is 1
+        match self.kind:
+            case "mse":
+                return error**2
+            case "mae":
+                return size
+            case _:
+                near = jnp.minimum(size, self.delta)
+                return near * (size - 0.5 * near)
 
 
-def energy_loss(
-    energy: Float[Array, " graphs"], graph: jraph.GraphsTuple, axis: str | None = None
-) -> Float[Array, ""]:
-    """Returns the mean squared error of the energy per atom, eV²."""
-    atoms = jnp.maximum(graph.n_node, 1)
-    error = (energy - graph.globals["energy"]) / atoms
-    return masked_mean(error**2, jraph.get_graph_padding_mask(graph), axis)
+def loss_terms(
+    predicted: Mapping[str, Float[Array, "rows ..."]],
+    graph: jraph.GraphsTuple,
+    counts: Mapping[str, Int[Array, ""]],
+    penalty: Penalty,
+) -> dict[str, Float[Array, ""]]:
+    """Returns the mean cost of every predicted quantity that `graph` has labels for.
+
+    Args:
+        predicted: Some of "energy", "forces" and "stress".
+        graph: A batch, or a part of one.
+        counts: Labelled entries of the whole batch, by which the sums are divided.
+        penalty: What an error costs.
+    """
+    terms = {}
+    for name, errors in errors_of(predicted, graph).items():
+        values = errors.values
+        if name == "energy" and penalty.energy_per_atom:
+            values = values / jnp.maximum(graph.n_node, 1)
+        # An error is zero where there is no label, and costs nothing there.
+        rows = penalty(values).reshape(values.shape[0], -1)
+        terms[name] = rows.sum() / jnp.maximum(counts[name], 1)
+    return terms
+
+
+def weighted_sum(terms: Mapping[str, Float[Array, ""]], weights: LossWeights) -> Float[Array, ""]:
+    """Returns the sum of the terms, each times its weight."""
+    return functools.reduce(
+        operator.add, [getattr(weights, name) * term for name, term in terms.items()]
+    )
 
 
 def weighted_loss(
@@ -59,13 +105,21 @@ def weighted_loss(
     graph: jraph.GraphsTuple,
     weights: LossWeights,
     axis: str | None = None,
+    penalty: Penalty | None = None,
 ) -> Float[Array, ""]:
-    """Returns the weighted sum of the mean squared errors of the labels that `graph` has."""
-    loss = weights.energy * energy_loss(predictions.energy, graph, axis)
-    if weights.forces and "forces" in graph.nodes:
-        error = predictions.forces - graph.nodes["forces"]
-        loss += weights.forces * masked_mean(error**2, jraph.get_node_padding_mask(graph), axis)
-    if weights.stress and "stress" in graph.globals:
-        error = predictions.stress - graph.globals["stress"]
-        loss += weights.stress * masked_mean(error**2, jraph.get_graph_padding_mask(graph), axis)
-    return loss
+    """Returns the weighted sum of the mean errors of the labels that `graph` has.
+
+    Args:
+        predictions: Of the model.
+        graph: A batch, or with an `axis` this device's share of it.
+        weights: Of the terms; one of weight 0.0 is left out.
+        axis: Devices that share the batch.
+        penalty: What an error costs; None takes squares, of energies per atom.
+    """
+    predicted = {
+        name: values
+        for name, values in predictions._asdict().items()
+        if name in LossWeights._fields and getattr(weights, name) != 0.0
+    }
+    counts = label_counts(graph, axis)
+    return weighted_sum(loss_terms(predicted, graph, counts, penalty or Penalty()), weights)

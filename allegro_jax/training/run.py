@@ -23,7 +23,8 @@ from allegro_jax.training.checkpoints import Checkpoints
 from allegro_jax.training.config import TrainingConfig
 from allegro_jax.training.metrics import summarise
 from allegro_jax.training.pace import Pace
-from allegro_jax.training.setup import atomic_energies
+from allegro_jax.training.schedule import plateau_factor
+from allegro_jax.training.setup import atomic_energies, deciding_metric
 from allegro_jax.training.step import TrainState, evaluation_step, initial_state
 from allegro_jax.training.trainer import Trainer
 
@@ -65,9 +66,8 @@ class Run:
         self._evaluate = Program(evaluation, graph_argument=1)
         validation = ordered_batches(self._build(valid_set), VALIDATION_BATCH)
         self._validation = jax.device_put(validation, jax.local_devices()[0])
-        default = "energy_mae" if train_set.forces is None else "forces_mae"
-        self._metric = training.metric or default
-        state = initial_state(initial_params(config, training.seed), training.clip_norm)
+        self._metric = deciding_metric(training.metric, train_set, valid_set)
+        state = initial_state(initial_params(config, training.seed), training)
         self._state = self._devices.replicate(state)
         self._best_params = jax.tree.map(jnp.copy, self._state.averaged)
         self.history: list[dict[str, float]] = []
@@ -118,6 +118,8 @@ class Run:
         """
         self._pace.start()
         number = len(self.history)
+        errors_so_far = [row[self._metric] for row in self.history]
+        self._trainer.factor = plateau_factor(self._training, errors_so_far)
         self._state, losses = self._trainer.epoch(self._state, number, self._pace)
         mean_loss = self._checked_mean(losses)
         averaged = local_copy(self._state.averaged)

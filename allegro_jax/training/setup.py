@@ -10,6 +10,7 @@ from allegro_jax.configs import ModelConfig, config_class
 from allegro_jax.datasets import Dataset, Statistics
 from allegro_jax.datasets import statistics as statistics_of
 from allegro_jax.graphs import GraphStore, average_neighbors
+from allegro_jax.training.config import Metric
 
 
 def config_from_data(
@@ -69,3 +70,25 @@ def atomic_energies(train: Dataset | GraphStore) -> dict[str, float]:
     """Returns the reference energy of every element in eV, by least squares on `train`."""
     references = statistics_of(train).atomic_energies
     return {chemical_symbols[number]: energy for number, energy in references.items()}
+
+
+def deciding_metric(
+    asked_for: Metric | None, train: Dataset | GraphStore, valid: Dataset | GraphStore
+) -> Metric:
+    """Returns the validation metric that decides which parameters are kept.
+
+    Args:
+        asked_for: `TrainingConfig.metric`.
+        train: Training structures.
+        valid: Validation structures.
+
+    Raises:
+        ValueError: If the validation structures have no label of that kind.
+    """
+    metric = asked_for or ("energy_mae" if train.forces is None else "forces_mae")
+    if not valid.labelled["energy" if metric == "energy_mae" else "forces"]:
+        raise ValueError(
+            f"{metric} decides which parameters are kept, but none of the {len(valid)} validation "
+            f"structures has a label for it; label some, or set TrainingConfig.metric"
+        )
+    return metric

@@ -7,28 +7,49 @@ the operating system clears for its intermediate results: up to a quarter of a s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import jraph
 from jaxtyping import Array, Float, Int
 
 from allegro_jax.graphs import Capacity
-from allegro_jax.graphs.flat import assemble
+from allegro_jax.graphs.flat import FlatGraphs, assemble
+from allegro_jax.training.schedule import Controls
 from allegro_jax.training.step import TrainState
 from allegro_jax.training.windows import Window
 
-Step = Callable[
-    [TrainState, jraph.GraphsTuple, Float[Array, ""]], tuple[TrainState, Float[Array, ""]]
-]
+Step = Callable[..., tuple[TrainState, Float[Array, ""]]]
+"""State, structures, their rows and levels, learning rate, weights -> state, loss."""
+
+
+def on_rows(step: Step, capacities: Sequence[Capacity]) -> Step:
+    """Returns a step on rows of the flat arrays from one on a padded batch.
+
+    Args:
+        step: State, batch, learning rate, weights -> state, loss.
+        capacities: Padded sizes; a batch takes that of its level.
+    """
+
+    def assembled(
+        state: TrainState, flat: FlatGraphs, rows: Array, level: Array, *controls: Any
+    ) -> tuple[TrainState, Array]:
+        levels = [
+            lambda state, rows, *now, capacity=capacity: step(
+                state, assemble(flat, rows, capacity), *now
+            )
+            for capacity in capacities
+        ]
+        return jax.lax.switch(level, levels, state, rows, *controls)
+
+    return assembled
 
 
 def train_steps(
     step: Step,
-    capacities: Sequence[Capacity],
     state: TrainState,
     window: Window,
-    learning_rates: Float[Array, "steps"],
+    controls: Controls,
     start: Int[Array, ""],
     stop: Int[Array, ""],
 ) -> tuple[TrainState, Float[Array, "steps"]]:
@@ -38,11 +59,10 @@ def train_steps(
     the same result in whatever call it is made.
 
     Args:
-        step: State, batch, learning rate -> state, loss.
-        capacities: Padded sizes; a batch takes that of its level.
+        step: See `Step`.
         state: Before the steps.
         window: This device's part.
-        learning_rates: Of every step of the window.
+        controls: Of every step of the window.
         start: First step.
         stop: The step after the last.
 
@@ -51,18 +71,11 @@ def train_steps(
     """
     flat = jax.tree.map(lambda leaf: leaf[0], window.flat)
 
-    def at_level(
-        capacity: Capacity,
-    ) -> Callable[[TrainState, Array, Array], tuple[TrainState, Array]]:
-        return lambda state, rows, rate: step(state, assemble(flat, rows, capacity), rate)
-
-    levels = [at_level(capacity) for capacity in capacities]
-
     def body(k: Array, carry: tuple[TrainState, Array]) -> tuple[TrainState, Array]:
         state, losses = carry
-        arguments = state, window.rows[k, 0], learning_rates[k]
-        state, loss = jax.lax.switch(window.levels[k], levels, *arguments)
+        now = jax.tree.map(lambda values: values[k], controls)
+        state, loss = step(state, flat, window.rows[k, 0], window.levels[k], *now)
         return state, losses.at[k].set(loss.astype(losses.dtype))
 
-    losses = jnp.zeros(learning_rates.shape, jnp.result_type(float))
+    losses = jnp.zeros(controls.learning_rate.shape, jnp.result_type(float))
     return jax.lax.fori_loop(start, stop, body, (state, losses))

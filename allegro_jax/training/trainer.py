@@ -14,12 +14,17 @@ from allegro_jax.graphs import GraphDataset
 from allegro_jax.models.build import build_model
 from allegro_jax.programs import Program
 from allegro_jax.sharding.data import DataParallel
+from allegro_jax.training.accumulation import accumulated_step
 from allegro_jax.training.config import TrainingConfig
-from allegro_jax.training.loss import LossWeights
 from allegro_jax.training.pace import Pace
-from allegro_jax.training.schedule import learning_rate, progress
+from allegro_jax.training.schedule import (
+    Controls,
+    learning_rate,
+    progress,
+    step_controls,
+)
 from allegro_jax.training.step import TrainState, train_step
-from allegro_jax.training.steps import train_steps
+from allegro_jax.training.steps import on_rows, train_steps
 from allegro_jax.training.windows import TrainingWindows, Window
 
 
@@ -36,6 +41,7 @@ class Trainer:
         program: Many steps, compiled.
         windows: The training set on the devices.
         rate: Learning rate of the last step.
+        factor: What the schedule "plateau" has left of the peak, see `plateau_factor`.
     """
 
     def __init__(
@@ -46,20 +52,20 @@ class Trainer:
         devices: DataParallel,
     ) -> None:
         self._training = training
-        self.windows = TrainingWindows(graphs, training.batch_size, devices, training.resident_gb)
-        self.rate = 0.0
-        weights = LossWeights(
-            training.energy_weight, training.forces_weight, training.stress_weight
+        self.windows = TrainingWindows(
+            graphs, training.batch_size, devices, training.resident_gb, training.accumulate
         )
-        step = functools.partial(
-            train_step,
-            build_model(config),
-            weights,
-            training.clip_norm,
-            training.ema_decay,
-            axis=devices.axis,
-        )
-        many = functools.partial(train_steps, step, self.windows.capacities)
+        self.rate, self.factor = 0.0, 1.0
+        model, capacities = build_model(config), self.windows.capacities
+        if training.accumulate == 1:
+            step = on_rows(
+                functools.partial(train_step, model, training, axis=devices.axis), capacities
+            )
+        else:
+            step = functools.partial(
+                accumulated_step, model, training, capacities, axis=devices.axis
+            )
+        many = functools.partial(train_steps, step)
         everywhere = PartitionSpec()
         specs = (everywhere, self.windows.specs, everywhere, everywhere, everywhere)
         steps = devices.on_every_device(many, specs, (everywhere, everywhere))
@@ -93,22 +99,21 @@ class Trainer:
         while len(losses) < steps and not (losses and pace.over):
             start = len(losses)
             stop = start + pace.steps(steps - start)
-            rates = np.zeros(self.windows.window_steps, np.float32)
-            rates[start:stop] = self._rates(done + start, stop - start, pace)
+            controls = self._controls(done, start, stop, pace)
             bounds = np.int32(start), np.int32(stop)
-            state, values = self.program(state, window, rates, *bounds)
+            state, values = self.program(state, window, controls, *bounds)
             losses += np.asarray(jax.device_get(values))[start:stop].tolist()
             pace.read(stop - start)
         return state, losses
 
-    def _rates(self, done: int, steps: int, pace: Pace) -> list[float]:
-        """Learning rates of the next steps, each at the time when it will begin."""
+    def _controls(self, done: int, start: int, stop: int, pace: Pace) -> Controls:
+        """Controls of the next steps of a window, each at the time when it will begin."""
         limits = self._training
         total = limits.max_epochs * self.windows.steps_per_epoch
-        rates = []
-        for k in range(steps):
+        shares = []
+        for k in range(stop - start):
             seconds = pace.elapsed_s + k * pace.step_s
-            share = progress(done + k + 1, total, seconds, limits.time_limit_s)
-            rates.append(learning_rate(limits, share))
-        self.rate = rates[-1]
-        return rates
+            shares.append(progress(done + start + k + 1, total, seconds, limits.time_limit_s))
+        controls = step_controls(limits, shares, self.factor, start, self.windows.window_steps)
+        self.rate = learning_rate(limits, shares[-1], self.factor)
+        return controls

@@ -25,8 +25,9 @@ class Window(NamedTuple):
 
     Attributes:
         flat: `FlatGraphs` behind an axis of devices (one row where all devices share them).
-        rows: Which of them are in every batch [steps, shards, structures].
-        levels: Which capacity every batch takes [steps].
+        rows: Which of them are in every batch [steps, shards, structures]; where a step takes
+            several batches, those of the first come first.
+        levels: Which capacity every batch takes [steps], or [steps, batches].
     """
 
     flat: Any
@@ -45,20 +46,27 @@ class TrainingWindows:
         batch_size: Structures per batch.
         devices: Who shares the batches.
         resident_gb: Size up to which the set stays on the device (10⁹ bytes).
+        accumulate: Batches per step.
 
     Attributes:
         capacities: Padded sizes of one device's share of a batch, ascending.
-        steps_per_epoch: Batches of an epoch.
+        steps_per_epoch: Steps of an epoch.
         waste: Expected share of padding among the edges that are computed.
     """
 
     def __init__(
-        self, graphs: GraphDataset, batch_size: int, devices: DataParallel, resident_gb: float
+        self,
+        graphs: GraphDataset,
+        batch_size: int,
+        devices: DataParallel,
+        resident_gb: float,
+        accumulate: int = 1,
     ) -> None:
-        self._graphs, self._batch_size, self._devices = graphs, batch_size, devices
-        self.capacities = capacities_for(graphs, batch_size, devices.size)
-        self.steps_per_epoch = -(-len(graphs) // batch_size)
-        self.waste = padding_waste(graphs, batch_size, self.capacities, devices.size)
+        self._graphs, self._devices, self._accumulate = graphs, devices, accumulate
+        self._batch_size, self._shares = batch_size * accumulate, devices.size * accumulate
+        self.capacities = capacities_for(graphs, self._batch_size, self._shares)
+        self.steps_per_epoch = -(-len(graphs) // self._batch_size)
+        self.waste = padding_waste(graphs, self._batch_size, self.capacities, self._shares)
         self._resident: FlatGraphs | None = None
         self.window_steps = self.steps_per_epoch
         size = flat_bytes(graphs)
@@ -85,14 +93,23 @@ class TrainingWindows:
             number: Number of the epoch; with the seed it decides the order.
         """
         rng = np.random.default_rng([seed, number])
-        rows = epoch_rows(self._graphs, self._batch_size, rng, self._devices.size)
-        levels = levels_of(batch_sizes(self._graphs, rows), self.capacities)
+        rows, levels = self._batches(epoch_rows(self._graphs, self._batch_size, rng, self._shares))
         if self._resident is not None:
             yield len(levels), self._window(self._resident, self._own(rows), levels)
             return
         starts = range(0, len(levels), self.window_steps)
         parts = [slice(start, start + self.window_steps) for start in starts]
         yield from prefetched(self._streamed(self._own(rows[part]), levels[part]) for part in parts)
+
+    def _batches(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Deals the shares of every step out to batches and devices; adds the levels."""
+        steps, _, share = rows.shape
+        batches, devices = self._accumulate, self._devices.size
+        shares = rows.reshape(steps * batches, devices, share)
+        levels = levels_of(batch_sizes(self._graphs, shares), self.capacities)
+        by_device = shares.reshape(steps, batches, devices, share).swapaxes(1, 2)
+        places = steps if batches == 1 else (steps, batches)
+        return by_device.reshape(steps, devices, -1), levels.reshape(places)
 
     def _own(self, rows: np.ndarray) -> np.ndarray:
         return rows[:, self._devices.local_shards]
@@ -114,7 +131,8 @@ class TrainingWindows:
         self._graphs.release()
         flat = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
         local = np.stack(places, axis=1).reshape(self.window_steps, share, shards).swapaxes(1, 2)
-        window = self._window(self._devices.split(flat), local, np.pad(levels, (0, missing)))
+        levels = np.pad(levels, [(0, missing), *[(0, 0)] * (levels.ndim - 1)])
+        window = self._window(self._devices.split(flat), local, levels)
         return steps, window
 
     def _window_capacity(self) -> Capacity:

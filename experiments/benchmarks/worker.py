@@ -57,7 +57,7 @@ def program_of(case: Case, seed: int = 0) -> tuple[Callable, tuple]:
 
     from allegro_jax.models.build import build_model
     from allegro_jax.models.energy import initial_params, predict
-    from allegro_jax.training.loss import LossWeights
+    from allegro_jax.training.config import TrainingConfig
     from allegro_jax.training.step import initial_state, train_step
     from experiments.benchmarks.structures import graphs_of, padded_batch
 
@@ -66,9 +66,10 @@ def program_of(case: Case, seed: int = 0) -> tuple[Callable, tuple]:
     graph = jax.device_put(padded_batch(graphs_of(system, seed), system, case.dtype))
     if case.task == "inference":
         return functools.partial(predict, model), (params, graph)
-    step = functools.partial(train_step, model, LossWeights(1.0, 1.0), 1e3, 0.99)
+    training = TrainingConfig(clip_norm=1e3)
+    step = functools.partial(train_step, model, training)
     rate = jnp.asarray(1e-3, case.dtype)
-    return lambda state, graph: step(state, graph, rate), (initial_state(params, 1e3), graph)
+    return lambda state, graph: step(state, graph, rate), (initial_state(params, training), graph)
 
 
 def measure(case: Case, seconds: float) -> dict[str, Any]:

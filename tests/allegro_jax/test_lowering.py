@@ -26,7 +26,7 @@ from allegro_jax.models.blocks import Plan
 from allegro_jax.models.build import build_model
 from allegro_jax.models.energy import Predictions, initial_params, predict
 from allegro_jax.potential import Potential
-from allegro_jax.training.loss import LossWeights
+from allegro_jax.training.config import TrainingConfig
 from allegro_jax.training.step import initial_state, train_step
 from tests.small_models import READOUTS, SIZES, small_config
 
@@ -111,9 +111,10 @@ def test_energies_forces_and_stress_lower_for_all_platforms(architecture, readou
 @pytest.mark.parametrize(("architecture", "readout"), MODELS)
 def test_a_training_step_lowers_for_all_platforms(architecture, readout, graph):
     config = model_config(architecture, readout)
-    weights = LossWeights(energy=1.0, forces=1.0, stress=1.0)
-    step = functools.partial(train_step, build_model(config), weights, 10.0, 0.99)
-    program = exported(step, initial_state(params_like(config), 10.0), graph, jnp.float32(0.01))
+    training = TrainingConfig(stress_weight=1.0)
+    step = functools.partial(train_step, build_model(config), training)
+    state = initial_state(params_like(config), training)
+    program = exported(step, state, graph, jnp.float32(0.01))
     assert program.platforms == PLATFORMS
     assert custom_calls(program.mlir_module()) <= SAFE_CALLS
     assert not program.ordered_effects and not program.unordered_effects  # noqa: PT018

@@ -72,9 +72,22 @@ def test_a_set_without_forces_loads(tmp_path):
     assert load(write(tmp_path / "a.extxyz", copper())).forces is None
 
 
-def test_stress_on_part_of_the_frames_is_left_out(tmp_path):
-    path = write(tmp_path / "a.extxyz", [copper(stress=VOIGT), copper()])
-    assert load(path).stress is None
+def test_labels_on_part_of_the_frames_are_nan_on_the_others(tmp_path):
+    frames = [copper(stress=VOIGT), copper(forces=FORCES), copper(float("nan"), forces=FORCES)]
+    data = load(write(tmp_path / "a.extxyz", frames))
+    np.testing.assert_array_equal(np.isnan(data.energy), [False, False, True])
+    np.testing.assert_array_equal(np.isnan(data.forces).all(axis=1), [True, True, *[False] * 4])
+    assert data.labelled == {"energy": 2, "forces": 2, "stress": 1}
+    assert data[0].forces is None
+    assert data[1].stress is None
+    assert data[2].energy is None
+
+
+def test_a_label_under_two_keys_in_turn_is_an_error(tmp_path):
+    first, second = copper(), copper()
+    first.calc, first.info["REF_energy"] = None, -7.0
+    with pytest.raises(ValueError, match=r"frame 1 has no energy under 'REF_energy'.*'energy'"):
+        load(write(tmp_path / "a.extxyz", [first, second]))
 
 
 def test_a_missing_energy_lists_what_is_there(tmp_path):
@@ -91,10 +104,10 @@ def test_a_missing_named_key_is_an_error(tmp_path):
         load(path, forces_key="DFT_F")
 
 
-def test_energies_on_part_of_the_frames_are_an_error(tmp_path):
+def test_a_frame_without_any_label_is_an_error(tmp_path):
     frames = [copper(), copper(), copper()]
     frames[1].calc = None
-    with pytest.raises(ValueError, match="frame 1 and 0 more of 3 have no energy"):
+    with pytest.raises(ValueError, match="structure 1 and 0 more of 3 have no label"):
         load(write(tmp_path / "a.extxyz", frames))
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import doctest
 import importlib
 
@@ -62,6 +63,32 @@ def test_nan_positions_name_the_structure():
     positions[5, 1] = np.nan
     with pytest.raises(ValueError, match="positions of structure 2 is NaN"):
         small(positions=positions)
+
+
+def test_labels_may_be_missing_but_neither_all_of_them_nor_infinite():
+    forces = np.arange(18.0).reshape(6, 3)
+    forces[2:] = np.nan
+    data = small(energy=[np.nan, -17.0, -9.0], forces=forces)
+    assert data.labelled == {"energy": 2, "forces": 1, "stress": 0}
+    assert data.select([1, 2]).forces is None
+    with pytest.raises(ValueError, match="structure 1 and 0 more of 3 have no label"):
+        small(energy=[-2.0, np.nan, -9.0], forces=forces)
+    with pytest.raises(ValueError, match="energy of structure 0 is infinite"):
+        small(energy=[np.inf, -17.0, -9.0])
+
+
+def test_statistics_leave_out_what_is_not_labelled():
+    data = load("qm9").select(range(40))
+    forces = np.random.default_rng(0).normal(size=data.positions.shape)
+    forces[-20:] = np.nan
+    energy = np.where(np.arange(40) < 10, np.nan, data.energy)
+    found = statistics(dataclasses.replace(data, energy=energy, forces=forces))
+    known = statistics(data.select(range(10, 40)))
+    for number, reference in known.atomic_energies.items():
+        assert found.atomic_energies[number] == pytest.approx(reference)
+    assert found.per_atom_energy_std == pytest.approx(known.per_atom_energy_std)
+    assert found.force_rms == pytest.approx(np.sqrt(np.mean(forces[:-20] ** 2)))
+    assert (found.n_structures, found.n_atoms) == (40, data.n_atoms.sum())
 
 
 @pytest.mark.parametrize("indices", [[], [0, 3], [-1], [0.5], [[0]]])

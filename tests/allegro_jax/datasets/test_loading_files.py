@@ -142,10 +142,10 @@ def test_another_molecule_under_the_name_is_refused(tmp_path):
         load("rmd17-aspirin", path=path)
 
 
-def test_nan_labels_name_the_structure(tmp_path):
+def test_infinite_labels_name_the_structure(tmp_path):
     _, _, energy, forces = benzene_frames()
-    energy[7] = np.nan
-    with pytest.raises(ValueError, match="energy of structure 7 is NaN"):
+    energy[7] = np.inf
+    with pytest.raises(ValueError, match="energy of structure 7 is infinite"):
         load(write_own(tmp_path / "a.npz", energy=energy))
     forces[11, 5, 2] = np.inf
     with pytest.raises(ValueError, match="forces of structure 11 is NaN"):

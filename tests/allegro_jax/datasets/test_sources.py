@@ -118,10 +118,23 @@ def test_what_cannot_be_read_says_what_to_do(tmp_path, frames):
         with pytest.raises(error, match=message):
             open_source(source)
     atoms = as_atoms(frames)
-    with pytest.raises(ValueError, match=r"no energy under \('REF_energy'.*\); it has"):
-        next(open_source([item.copy() for item in atoms]).frames())
-    with pytest.raises(ValueError, match="item 1: the energy under 'energy' is None"):
-        list(open_source([atoms[0], atoms[1].copy()]).frames())
+    bare = [item.copy() for item in atoms]
+    with pytest.raises(ValueError, match=r"item 0 has no label; looked for an energy under"):
+        next(open_source(bare).frames())
+    with pytest.raises(ValueError, match="item 0: no forces under 'f_pbe', the key given"):
+        next(open_source(atoms, Labels(forces="f_pbe")).frames())
+    bare[1].info["dft_energy"] = -1.0
+    with pytest.raises(ValueError, match="no energy under 'energy', as others have, but one under"):
+        list(open_source([atoms[0], bare[1]]).frames())
+
+
+def test_a_label_that_a_frame_lacks_is_none(frames):
+    atoms = as_atoms(frames)[:2]
+    del atoms[1].calc.results["forces"]
+    with_forces, without = open_source(atoms).frames()
+    assert with_forces.forces is not None
+    assert without.forces is None
+    assert without.energy == frames[1].energy
 
 
 def test_broken_hdf5_is_refused(tmp_path):
@@ -137,9 +150,9 @@ def test_broken_hdf5_is_refused(tmp_path):
 
 def test_hdf5_values_are_checked_as_those_of_data_sets(tmp_path):
     h5py = pytest.importorskip("h5py")
-    with h5py.File(tmp_path / "nan.h5", "w") as file:
-        file.update({"n_atoms": [1], "numbers": [1], "energy": [np.nan]})
+    with h5py.File(tmp_path / "bad.h5", "w") as file:
+        file.update({"n_atoms": [1], "numbers": [1], "energy": [np.inf]})
         file["positions"] = np.zeros((1, 3))
-    with pytest.raises(ValueError, match="energy of structure 0 is NaN"):
-        list(open_source(tmp_path / "nan.h5").frames())
+    with pytest.raises(ValueError, match="energy of structure 0 is infinite"):
+        list(open_source(tmp_path / "bad.h5").frames())
     assert isinstance(load("li"), Dataset)

@@ -296,3 +296,15 @@ def test_negative_indices_count_from_the_end(metal_graphs):
     np.testing.assert_array_equal(from_end.senders, from_start.senders)
     with pytest.raises(IndexError):
         batch(metal_graphs, [6], capacity)
+
+
+def test_a_label_that_some_structures_lack_is_nan_there(metals):
+    first, second = metals[0], metals[1]
+    bare = Structure(second.numbers, second.positions, second.cell, second.pbc, second.energy)
+    graphs = GraphDataset.build([first, bare], CUTOFF, (3, 29))
+    np.testing.assert_array_equal(graphs.forces[: len(first.numbers)], first.forces)
+    assert np.isnan(graphs.forces[len(first.numbers) :]).all()
+    np.testing.assert_array_equal(np.isnan(graphs.stress[:, 0, 0]), [False, True])
+    assert not np.isnan(graphs.energy).any()
+    unlabelled = Structure.from_atoms(molecule("H2O"))
+    assert GraphDataset.build([unlabelled], CUTOFF, (1, 8)).forces is None

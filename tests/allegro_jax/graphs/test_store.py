@@ -109,10 +109,11 @@ def test_the_header_holds_the_statistics_of_the_set(metals, stored):
 @pytest.mark.parametrize("resident_gb", [0.0, 1.0])
 def test_training_from_a_store_is_training_from_memory_to_the_last_bit(metals, stored, resident_gb):
     config = small_config(metals)
-    training = TrainingConfig(max_epochs=2, batch_size=3, resident_gb=resident_gb)
+    training = TrainingConfig(max_epochs=2, batch_size=3)
+    streamed = dataclasses.replace(training, resident_gb=0.0)
     rows = np.arange(len(metals))
     memory = train(config, training, metals.select(rows[:20]), metals.select(rows[20:]))
-    disk = train(config, training, stored.select(rows[:20]), stored.select(rows[20:]))
+    disk = train(config, streamed, stored.select(rows[:20]), stored.select(rows[20:]))
     clock = ("seconds",)
     for here, there in zip(memory.history, disk.history, strict=True):
         assert {k: v for k, v in here.items() if k not in clock} == {
@@ -177,6 +178,7 @@ def test_a_killed_write_is_taken_up_and_gives_the_same_store(tmp_path, metals, m
     assert contents(folder) == contents(tmp_path / "whole")
 
 
+@pytest.mark.slow  # each process imports JAX
 def test_processes_write_the_same_store(tmp_path, metals, stored, monkeypatch):
     monkeypatch.setattr(store_writer, "_CHUNK", 10)
     alone = write_store(metals, tmp_path / "alone", CUTOFF)
@@ -216,11 +218,13 @@ def test_a_store_for_another_model_is_refused(metals, stored):
 
 def test_what_does_not_fit_into_a_store_is_named(tmp_path, metals):
     items = list(metals)
-    unlabelled = dataclasses.replace(items[3], forces=None)
-    broken = dataclasses.replace(items[3], energy=float("nan"))
+    unlabelled = dataclasses.replace(items[3], energy=None, forces=None, stress=None)
+    broken = dataclasses.replace(items[3], energy=float("inf"))
+    bare = dataclasses.replace(items[0], forces=None)
     cases = [
-        ([*items[:3], unlabelled], {}, "structure 3 has no forces, which the first one has"),
-        ([*items[:3], broken], {}, "structure 3 has the energy nan"),
+        ([*items[:3], unlabelled], {}, r"structure 3 has no label \(energy, forces or stress\)"),
+        ([*items[:3], broken], {}, "structure 3: its energy is infinite"),
+        ([bare] * 512 + items[:1], {}, "structure 512 has a label that none of the first 512"),
         ([], {}, "holds no structures"),
         (items, {"species": [29]}, "holds Li, which species"),
         ({"a": 1}, {}, "structures come from a Dataset"),
@@ -228,6 +232,34 @@ def test_what_does_not_fit_into_a_store_is_named(tmp_path, metals):
     for k, (source, options, message) in enumerate(cases):
         with pytest.raises(ValueError, match=message):
             write_store(source, tmp_path / str(k), CUTOFF, **options)
+
+
+def test_missing_labels_are_nan_as_in_memory(tmp_path, metals):
+    energy, forces = metals.energy.copy(), metals.forces.copy()
+    energy[[1, 4]] = np.nan
+    forces[: metals.n_atoms[0]] = np.nan
+    forces[-1] = np.nan
+    data = dataclasses.replace(metals, energy=energy, forces=forces, stress=None)
+    store = write_store(data, tmp_path, CUTOFF)
+    assert store.labelled == data.labelled == {"energy": 23, "forces": 24, "stress": 0}
+    references = statistics(data).atomic_energies
+    assert statistics(store).atomic_energies == references
+    assert statistics(store).force_rms == pytest.approx(statistics(data).force_rms, rel=1e-14)
+    expected = store.header.statistics["atomic_energies"]
+    assert {int(z): e for z, e in expected.items()} == pytest.approx(references, rel=1e-9)
+    memory = GraphDataset.build(data, CUTOFF, data.elements, references)
+    flat, other = flat_graphs(store.graphs(data.elements, references)), flat_graphs(memory)
+    same = jax.tree.map(lambda a, b: np.array_equal(a, b, equal_nan=True), flat, other)
+    assert all(jax.tree.leaves(same))
+    assert store.select([0]).forces is None
+    assert store[0].forces is None
+    assert store[1].energy is None
+
+
+def test_a_digest_tells_selections_apart(metals, stored):
+    assert stored.digest == open_store(stored.folder).digest
+    assert stored.select([1, 2]).digest == stored.select([1, 2]).digest
+    assert stored.select([1, 2]).digest != stored.select([2, 1]).digest
 
 
 def test_damaged_stores_are_refused(tmp_path, metals):

@@ -23,7 +23,6 @@ from allegro_jax.models.build import build_model
 from allegro_jax.potential import initial_params
 from allegro_jax.sharding.data import DataParallel
 from allegro_jax.training import TrainingConfig, atomic_energies, config_from_data
-from allegro_jax.training.loss import LossWeights
 from allegro_jax.training.pace import Pace
 from allegro_jax.training.step import TrainState, initial_state, train_step
 from allegro_jax.training.trainer import Trainer
@@ -50,7 +49,7 @@ def main(size: str) -> None:
         pace = Pace(None, lambda: trainer.program.compile_s)
         return lambda state: trainer.epoch(state, 0, pace)[0]
 
-    step = functools.partial(train_step, build_model(config), LossWeights(), 10.0, 0.99)
+    step = functools.partial(train_step, build_model(config), TrainingConfig())
     compiled = jax.jit(step, donate_argnums=0)
     capacities = capacities_for(graphs, BATCH)
 
@@ -61,7 +60,7 @@ def main(size: str) -> None:
         return state
 
     ways = {"host batches": looped, "whole epochs": trained(1.0), "streamed epochs": trained(0.0)}
-    states = {name: initial_state(initial_params(config), 10.0) for name in ways}
+    states = {name: initial_state(initial_params(config), TrainingConfig()) for name in ways}
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(ROUNDS + 1):
         for name, epoch in ways.items():

@@ -15,7 +15,6 @@ from allegro_jax.models.build import build_model
 from allegro_jax.potential import initial_params
 from allegro_jax.training import TrainingConfig, atomic_energies, config_from_data, train
 from allegro_jax.training import windows as windows_module
-from allegro_jax.training.loss import LossWeights
 from allegro_jax.training.schedule import learning_rate, progress
 from allegro_jax.training.step import initial_state, train_step
 from allegro_jax.training.windows import TrainingWindows
@@ -46,11 +45,8 @@ def one_by_one(config: AllegroConfig, training: TrainingConfig, data: Dataset) -
     """Mean loss of every epoch of a plain loop over batches built on the host."""
     graphs, size = graphs_of(config, data), training.batch_size
     capacities = TrainingWindows(graphs, size, _one_device(), 1.0).capacities
-    weights = LossWeights(training.energy_weight, training.forces_weight)
-    step = jax.jit(
-        partial(train_step, build_model(config), weights, training.clip_norm, training.ema_decay)
-    )
-    state = initial_state(initial_params(config, training.seed), training.clip_norm)
+    step = jax.jit(partial(train_step, build_model(config), training))
+    state = initial_state(initial_params(config, training.seed), training)
     total, done, means = training.max_epochs * -(-len(graphs) // size), 0, []
     for epoch in range(training.max_epochs):
         losses = []

@@ -58,10 +58,9 @@ def leaks(
 
     Example:
         >>> from allegro_jax import datasets
-        >>> data = datasets.load("culi").select(range(600))
-        >>> parts = {"train": data.splits["train_random"], "test": data.splits["test_random"]}
-        >>> print(datasets.leaks(data, parts)[0][:65])
-        structures next to each other are 4 times as alike as random ones
+        >>> data = datasets.load("rmd17-benzene").select([0, 1, 2, 3, 0])
+        >>> datasets.leaks(data, {"train": [0, 1, 2], "test": [3, 4]})[0][:65]
+        '1 of 2 structures outside of the training set are also in it, up '
     """
     others = _some(np.concatenate([r for key, r in parts.items() if key != "train"]))
     train = np.asarray(parts["train"])

@@ -121,6 +121,9 @@ class GraphDataset:
         """Row of the first edge of each structure."""
         return self.edge_offsets[:-1]
 
+    def fetch(self, rows: Int[np.ndarray, "chosen"]) -> None:
+        """Says that structures will be read next; nothing to do for arrays in memory."""
+
     def release(self) -> None:
         """Says that what was read is not needed at once; nothing to do for arrays in memory."""
 

@@ -17,7 +17,7 @@ from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets.dataset import Dataset, Structure, ragged_rows
 from allegro_jax.datasets.statistics import Statistics, summary
 from allegro_jax.graphs.graph_dataset import GraphDataset, _by_number, _symbols
-from allegro_jax.graphs.store_files import MappedFile
+from allegro_jax.graphs.store_files import COLUMNS, MappedFile
 from allegro_jax.graphs.store_summary import COMPOSITION
 
 FORMAT = 1
@@ -261,6 +261,15 @@ class GraphStore:
             store=self,
         )
 
+    def fetch(self, rows: Int[np.ndarray, "chosen"]) -> None:
+        """Has the disk read structures, in its order, all at once and not as they are touched."""
+        first = {"atoms": self.first_atoms[rows], "edges": self.first_edges[rows]}
+        count = {"atoms": self.n_atoms[rows], "edges": self.n_edges[rows]}
+        for name, file in self._files.items():
+            level = COLUMNS[name].level if name in COLUMNS else "structures"
+            if level != "structures":
+                file.fetch(first[level], first[level] + count[level])
+
     def release(self) -> None:
         """Takes mapped pages out of the memory of this process; they are read again when used."""
         for file in self._files.values():
@@ -340,6 +349,14 @@ class MappedGraphs(GraphDataset):
     def max_neighbors(self) -> int:
         """Edges of the atom that has most."""
         return int(self.store._of_structures("max_neighbors").max())
+
+    def fetch(self, rows: Int[np.ndarray, "chosen"]) -> None:
+        """Has the disk read structures, all at once, while this process goes on.
+
+        Args:
+            rows: Which, in the order of the disk.
+        """
+        self.store.fetch(rows)
 
     def release(self) -> None:
         """Takes mapped pages out of the memory of this process."""

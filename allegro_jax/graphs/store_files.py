@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Int
 
 Level = Literal["structures", "atoms", "edges"]
+
+_NEAR = 65_536  # bytes; reading what lies between costs less than another request
 
 MAX_ATOMS = 65_535
 """Atoms of a structure that fits into a store, whose edges count them in 16 bits."""
@@ -145,7 +148,21 @@ class MappedFile:
         if hasattr(mmap, "MADV_RANDOM"):
             # Structures are read here and there: reading ahead would fetch mostly others.
             self._map.madvise(mmap.MADV_RANDOM)
+        self._offset = offset
         self.array: np.ndarray = np.ndarray(shape, dtype, self._map, offset)
+
+    def fetch(self, starts: Int[np.ndarray, "runs"], stops: Int[np.ndarray, "runs"]) -> None:
+        """Has the disk read runs of rows, ascending, without waiting; near ones in one piece."""
+        if not hasattr(mmap, "MADV_WILLNEED") or self.array.size == 0:
+            return
+        width = self.array.strides[0]
+        first = (self._offset + starts * width) // mmap.PAGESIZE * mmap.PAGESIZE
+        last = self._offset + stops * width
+        apart = np.flatnonzero(first[1:] - last[:-1] > _NEAR)
+        first, last = first[np.append(0, apart + 1)], last[np.append(apart, len(last) - 1)]
+        for start, stop in zip(first.tolist(), last.tolist(), strict=True):
+            if stop > start:
+                self._map.madvise(mmap.MADV_WILLNEED, start, stop - start)
 
     def release(self) -> None:
         """Takes the pages out of this process, where they count as its memory."""

@@ -145,6 +145,9 @@ class TrainingWindows:
         """One device's structures of a window, and where each of `rows` is among them."""
         real = rows < len(self._graphs)
         # A store is read in the order in which it lies on the disk.
-        chosen = np.sort(rows[real])
-        places = np.where(real, np.searchsorted(chosen, rows), len(rows))
+        order = np.argsort(self._graphs.first_atoms[rows[real]])
+        chosen = rows[real][order]
+        places = np.full(len(rows), len(rows))
+        places[np.flatnonzero(real)[order]] = np.arange(len(chosen))
+        self._graphs.fetch(chosen)
         return flat_graphs(self._graphs, chosen, self._capacity), places

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 CUTOFF, BATCH, VALID = 5.0, 32, 1000
-ROUNDS = ("write", *3 * ("streamed", "streamed cold", "resident"))
+ROUNDS = ("write", *2 * ("read", "read cold", "streamed", "streamed cold", "resident"))
 
 
 def written(folder: Path) -> dict[str, float]:
@@ -59,6 +59,24 @@ def trained(folder: Path, seconds: float, resident_gb: float) -> dict[str, float
     }
 
 
+def read(folder: Path) -> dict[str, float]:
+    """Makes the windows of an epoch, and nothing else."""
+    import jax
+
+    from allegro_jax.graphs import open_store
+    from allegro_jax.sharding.data import DataParallel
+    from allegro_jax.training.windows import TrainingWindows
+
+    store = open_store(folder)
+    graphs = store.graphs(store.species)
+    windows = TrainingWindows(graphs, BATCH, DataParallel.over(BATCH, 1), 0.0)
+    begin, cpu = time.perf_counter(), time.process_time()
+    for _, window in windows.epoch(0, 0):
+        jax.block_until_ready(window.flat)
+    seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
+    return {"structures_per_s": len(store) / seconds, "seconds": seconds, "cpu_s": cpu}
+
+
 def dropped(folder: Path) -> None:
     """Takes the files of a store out of the page cache."""
     for file in folder.glob("*.npy"):
@@ -78,6 +96,8 @@ def main(folder: Path, seconds: float, what: str | None) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF)
     if what == "write":
         result = written(folder)
+    elif what.startswith("read"):
+        result = read(folder)
     else:
         result = trained(folder, seconds, 1e3 if what == "resident" else 0.0)
     usage = resource.getrusage(resource.RUSAGE_SELF)

@@ -19,7 +19,7 @@ _SAMPLE = 300  # structures that are looked at
 _BALANCE = 4.0  # Å; neighbours that balance or do not
 _ATOMS = 100  # atoms of a structure whose distances are looked at
 # Factors between energies and forces that noise may explain where the correlation is good, or fair.
-_TOLERATED, _TOLERATED_IF_FAIR, _GOOD = 1.6, 5.0, 0.8
+_TOLERATED, _TOLERATED_IF_FAIR, _GOOD = 1.6, 5.0, 0.9
 _NOBLE = (2, 10, 18, 36, 54, 86)
 
 # Energy differences over the work of forces, where one of the two has another unit.

@@ -15,6 +15,7 @@ from allegro_jax.datasets.fingerprints import Structures, nearest_images
 
 _RUNS, _RUN_LENGTH = 200, 3  # of successive frames, spread over the set
 _PAIRS, _CANDIDATES = 60, 1000  # the most similar ones, of those with similar distances
+_FAR = 0.35  # Å, rms of a component; beyond it the third order is not small
 _ATOMS = 24  # whose distances are compared
 _ENOUGH_PAIRS, _ENOUGH_CORRELATION = 8, 0.6
 
@@ -52,6 +53,7 @@ def force_work(structures: Structures) -> Work | None:
     parts = [_differences(group) for group in groups]
     moved, energy, work = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     nearest = np.argsort(moved)[:_PAIRS]
+    nearest = nearest[moved[nearest] < _FAR]
     energy, work = energy[nearest], work[nearest]
     varies = np.std(energy) > 0 and np.std(work) > 0
     if len(nearest) < _ENOUGH_PAIRS or not varies:

@@ -61,6 +61,15 @@ def test_units_that_do_not_belong_together_are_named(sets, name, energy, forces,
     assert sum(message in sentence for sentence in check(data)) == 1
 
 
+@pytest.mark.parametrize("name", SETS)
+def test_small_and_sparse_samples_are_silent(sets, name):
+    data, rng = sets[name], np.random.default_rng(0)
+    samples = [range(0, len(data), 10), range(0, len(data), 40), range(20), range(50)]
+    samples += [rng.permutation(len(data))[:30] for _ in range(10)]
+    for rows in samples:
+        assert not any("work of the forces" in text for text in check(data.select(rows)))
+
+
 def test_energies_per_atom_are_recognised(sets):
     data = sets["rmd17-benzene"]
     (sentence,) = check(changed(data, energy=data.energy / data.n_atoms))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from allegro_jax.configs import MLPConfig, MLPReadout
-from allegro_jax.datasets import Dataset, load, split, statistics
+from allegro_jax.datasets import Dataset, load, official_split, split, statistics
 from allegro_jax.graphs import (
     GraphDataset,
     batch,
@@ -91,11 +91,29 @@ def test_a_selection_of_a_store_is_the_store_of_the_selection(metals, stored):
         )
 
 
-def test_random_and_official_splits_of_a_store_read_no_large_array(stored, metals):
+def test_random_splits_of_a_store_read_no_large_array(stored, metals):
     parts = split(stored, 10, 5, seed=0, check=False)
     expected = split(metals, 10, 5, seed=0, check=False)
     np.testing.assert_array_equal(parts.test.energy, expected.test.energy)
     assert parts.train.forces.base is stored.forces.base
+
+
+def test_official_splits_go_with_the_data(benzene):
+    found = official_split(benzene, valid=50, seed=0)
+    expected = official_split(load("rmd17-benzene"), valid=50, seed=0)
+    for part in ("train", "valid", "test"):
+        np.testing.assert_array_equal(getattr(found, part).energy, getattr(expected, part).energy)
+    assert found.train.splits == {}
+
+
+def test_atoms_without_neighbours_can_be_stored(tmp_path):
+    data = Dataset("atoms", [1, 8], np.zeros((2, 3)), [1, 1], [-13.6, -2041.0])
+    store = write_store(data, tmp_path, CUTOFF)
+    assert store.n_edges.tolist() == [0, 0]
+    memory = GraphDataset.build(data, CUTOFF, store.species)
+    assert equal(flat_graphs(store.graphs(store.species)), flat_graphs(memory))
+    with pytest.raises(ValueError, match="no atom of 'atoms' has a neighbour"):
+        config_from_data(store, CUTOFF)
 
 
 def test_statistics_of_a_store_are_those_of_its_structures(metals, stored):

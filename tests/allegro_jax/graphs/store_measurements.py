@@ -15,9 +15,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-CUTOFF, BATCH, VALID = 5.0, 32, 1000
-ROUNDS = ("write", *2 * ("read", "read cold", "streamed", "streamed cold", "resident"))
+import numpy as np
+
+CUTOFF, BATCH, VALID, TURN = 5.0, 32, 1000, 400
+ROUNDS = ("write", "in turns", *2 * ("read", "read cold", "streamed", "streamed cold", "resident"))
 
 
 def written(folder: Path) -> dict[str, float]:
@@ -33,18 +36,25 @@ def written(folder: Path) -> dict[str, float]:
     return {"seconds": seconds, "structures": len(store), "store_mb": size / 1e6}
 
 
+def small_config(data: Any) -> Any:
+    """Returns a model so small that reading would show."""
+    from allegro_jax import config_from_data
+    from allegro_jax.configs import MLPConfig, MLPReadout
+
+    return config_from_data(
+        data, CUTOFF, l_max=1, num_layers=1, num_scalar_features=16, num_tensor_features=4,
+        scalar_embed_mlp=MLPConfig(1, 16), allegro_mlp=MLPConfig(1, 16), readout=MLPReadout((16,)),
+    )  # fmt: skip
+
+
 def trained(folder: Path, seconds: float, resident_gb: float) -> dict[str, float]:
     """Trains for some seconds."""
-    from allegro_jax import TrainingConfig, config_from_data, split, train
-    from allegro_jax.configs import MLPConfig, MLPReadout
+    from allegro_jax import TrainingConfig, split, train
     from allegro_jax.graphs import open_store
 
     store = open_store(folder)
     parts = split(store, len(store) - 2 * VALID, VALID, seed=0, check=False)
-    config = config_from_data(
-        parts.train, CUTOFF, l_max=1, num_layers=1, num_scalar_features=16, num_tensor_features=4,
-        scalar_embed_mlp=MLPConfig(1, 16), allegro_mlp=MLPConfig(1, 16), readout=MLPReadout((16,)),
-    )  # fmt: skip
+    config = small_config(parts.train)
     training = TrainingConfig(
         batch_size=BATCH, time_limit_s=seconds, resident_gb=resident_gb, max_epochs=100
     )
@@ -57,6 +67,39 @@ def trained(folder: Path, seconds: float, resident_gb: float) -> dict[str, float
         "setup_s": time.perf_counter() - begin - row["seconds"] - result.compile_s,
         "energy_mae_mev": 1e3 * result.best["energy_mae"],
     }
+
+
+def in_turns(folder: Path) -> dict[str, float]:
+    """CPU time of a step, streamed and resident taking turns in one process."""
+    import jax
+
+    from allegro_jax import TrainingConfig
+    from allegro_jax.graphs import open_store
+    from allegro_jax.potential import initial_params
+    from allegro_jax.sharding.data import DataParallel
+    from allegro_jax.training import atomic_energies
+    from allegro_jax.training.pace import Pace
+    from allegro_jax.training.step import initial_state
+    from allegro_jax.training.trainer import Trainer
+
+    store = open_store(folder)
+    some = store.select(np.random.default_rng(0).permutation(len(store))[: TURN * BATCH])
+    config = small_config(some)
+    graphs = some.graphs(config.atomic_numbers, atomic_energies(some))
+    times: dict[str, list[float]] = {"resident": [], "streamed": []}
+    runs = {}
+    for name in times:
+        training = TrainingConfig(batch_size=BATCH, resident_gb=float(name == "resident"))
+        trainer = Trainer(config, training, graphs, DataParallel.over(BATCH, 1))
+        pace = Pace(None, lambda trainer=trainer: trainer.program.compile_s)
+        runs[name] = [trainer, pace, initial_state(initial_params(config), training)]
+    for turn in range(6):
+        for name, (trainer, pace, state) in runs.items():
+            begin = time.process_time()
+            runs[name][2] = jax.block_until_ready(trainer.epoch(state, turn, pace)[0])
+            times[name].append(1e3 * (time.process_time() - begin) / TURN)
+    # The first turn compiles.
+    return {f"{name}_cpu_ms": float(np.median(taken[1:])) for name, taken in times.items()}
 
 
 def read(folder: Path) -> dict[str, float]:
@@ -98,6 +141,8 @@ def main(folder: Path, seconds: float, what: str | None) -> None:
         result = written(folder)
     elif what.startswith("read"):
         result = read(folder)
+    elif what == "in turns":
+        result = in_turns(folder)
     else:
         result = trained(folder, seconds, 1e3 if what == "resident" else 0.0)
     usage = resource.getrusage(resource.RUSAGE_SELF)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from allegro_jax.datasets.ase_files import read_ase
+from allegro_jax.datasets.checks import warn_about
 from allegro_jax.datasets.dataset import Dataset
 from allegro_jax.datasets.npz_files import read_npz
 from allegro_jax.datasets.qm9 import full_qm9_file
@@ -63,6 +64,9 @@ def load(
                       not comparable with those of any DFT set
     ================  =========================================================================
 
+    A file by path is looked over, see `check`: what looks wrong, such as energies in kcal/mol
+    beside forces in eV/Å, is a `DataWarning`.
+
     Full files are used instead when a folder that holds them is given by `path` or, failing
     that, by the environment variable `ALLEGRO_JAX_DATA`: npz files with the names and keys of
     the shipped ones, or the released rMD17 (figshare 12672038; kcal/mol are converted).
@@ -97,7 +101,9 @@ def load(
             raise ValueError(
                 f"path, full and target go with a name of {names()}; {name!r} is taken as a file"
             )
-        return _load_file(name, energy_key, forces_key)
+        dataset = _load_file(name, energy_key, forces_key)
+        warn_about(dataset, dataset.name)
+        return dataset
     if energy_key is not None or forces_key is not None:
         raise ValueError(f"energy_key and forces_key are for files read by ASE, not for {name!r}")
     if target is not None and name != "qm9":

@@ -12,10 +12,13 @@ from allegro_jax.graphs.padding import (
 )
 from allegro_jax.graphs.passes import ordered_batches
 from allegro_jax.graphs.skin import SkinList, prune
+from allegro_jax.graphs.store import GraphStore, graphs_for, open_store
+from allegro_jax.graphs.store_writer import write_store
 
 __all__ = [
     "Capacity",
     "GraphDataset",
+    "GraphStore",
     "NeighborList",
     "SkinList",
     "average_neighbors",
@@ -24,10 +27,13 @@ __all__ = [
     "buckets_for",
     "capacities_for",
     "capacity_for",
+    "graphs_for",
     "grown_capacity",
     "neighbor_list",
+    "open_store",
     "ordered_batches",
     "padding_waste",
     "prune",
     "rounded_capacity",
+    "write_store",
 ]

@@ -86,8 +86,8 @@ def batch(
     total_atoms, total_edges = int(n_atoms.sum()), int(n_edges.sum())
     capacities = [capacity] if isinstance(capacity, Capacity) else capacity
     capacity = smallest_fit(capacities, total_atoms, total_edges, len(indices))
-    atoms = ragged_rows(graphs.atom_offsets[:-1][indices], n_atoms)
-    edges = ragged_rows(graphs.edge_offsets[:-1][indices], n_edges)
+    atoms = ragged_rows(graphs.first_atoms[indices], n_atoms)
+    edges = ragged_rows(graphs.first_edges[indices], n_edges)
     # Local atom numbers become rows of the batch by adding the first row of their structure.
     first_row = np.repeat(np.cumsum(n_atoms) - n_atoms, n_edges)
     last = capacity.atoms - 1

@@ -44,11 +44,11 @@ class FlatGraphs(NamedTuple):
 
 def flat_bytes(graphs: GraphDataset) -> int:
     """Returns the size of a whole data set as `FlatGraphs` in float32, without padding."""
-    per_edge = (graphs.centres, graphs.neighbors, graphs.shifts)
-    per_atom = (graphs.positions, graphs.species_index, graphs.forces)
-    per_structure = (graphs.cell, graphs.energy, graphs.stress)
-    arrays = (*per_edge, *per_atom, *per_structure, *4 * (graphs.n_atoms,))
-    return 4 * sum(array.size for array in arrays if array is not None)
+    per_edge = 5  # two ends, three shifts
+    per_atom = 4 + (0 if graphs.forces is None else 3)
+    per_structure = 4 + 9 + (graphs.energy is not None) + 9 * (graphs.stress is not None)
+    edges, atoms = int(graphs.n_edges.sum()), int(graphs.n_atoms.sum())
+    return 4 * (per_edge * edges + per_atom * atoms + per_structure * len(graphs))
 
 
 def flat_graphs(
@@ -69,8 +69,8 @@ def flat_graphs(
     n_node, n_edge = graphs.n_atoms[chosen], graphs.n_edges[chosen]
     if capacity is None:
         capacity = Capacity(max(int(n_node.sum()) + 1, 2), int(n_edge.sum()) + 1, len(chosen) + 1)
-    atoms = ragged_rows(graphs.atom_offsets[:-1][chosen], n_node)
-    edges = ragged_rows(graphs.edge_offsets[:-1][chosen], n_edge)
+    atoms = ragged_rows(graphs.first_atoms[chosen], n_node)
+    edges = ragged_rows(graphs.first_edges[chosen], n_edge)
     every = np.arange(len(chosen))
     return FlatGraphs(
         n_node=_padded(n_node, every, capacity.graphs, np.int32),

@@ -111,6 +111,22 @@ class GraphDataset:
         """First edge of each structure, and the number of edges at the end."""
         return np.concatenate([[0], np.cumsum(self.n_edges)])
 
+    @property
+    def first_atoms(self) -> Int[np.ndarray, "structures"]:
+        """Row of the first atom of each structure."""
+        return self.atom_offsets[:-1]
+
+    @property
+    def first_edges(self) -> Int[np.ndarray, "structures"]:
+        """Row of the first edge of each structure."""
+        return self.edge_offsets[:-1]
+
+    def fetch(self, rows: Int[np.ndarray, "chosen"]) -> None:
+        """Says that structures will be read next; nothing to do for arrays in memory."""
+
+    def release(self) -> None:
+        """Says that what was read is not needed at once; nothing to do for arrays in memory."""
+
     @cached_property
     def max_neighbors(self) -> int:
         """Edges of the atom that has most."""

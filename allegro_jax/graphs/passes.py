@@ -1,5 +1,7 @@
 """A whole data set as batches, in order: for validation, evaluation and timing."""
 
+from collections.abc import Iterator
+
 import jraph
 import numpy as np
 from numpy.typing import DTypeLike
@@ -19,8 +21,17 @@ def ordered_batches(
         batch_size: Structures per batch; smaller sets take one batch, the last may be part full.
         dtype: Of the float arrays.
     """
+    return list(each_batch(graphs, batch_size, dtype))
+
+
+def each_batch(
+    graphs: GraphDataset, batch_size: int, dtype: DTypeLike = np.float32
+) -> Iterator[jraph.GraphsTuple]:
+    """Yields the same batches as `ordered_batches` one at a time, for sets larger than memory."""
     size = min(batch_size, len(graphs))
     steps = -(-len(graphs) // size)
     rows = np.minimum(np.arange(steps * size), len(graphs)).reshape(steps, size)
     capacities = exact_capacities(graphs, rows[:, None, :])
-    return [batch(graphs, row[row < len(graphs)], capacities, dtype) for row in rows]
+    for row in rows:
+        yield batch(graphs, row[row < len(graphs)], capacities, dtype)
+        graphs.release()

@@ -7,19 +7,22 @@ import functools
 import jax
 
 from allegro_jax.datasets import Dataset
-from allegro_jax.graphs import GraphDataset, ordered_batches
+from allegro_jax.graphs import GraphStore, graphs_for
+from allegro_jax.graphs.passes import each_batch
 from allegro_jax.models.build import build_model
 from allegro_jax.potential import Potential
 from allegro_jax.training.metrics import summarise
 from allegro_jax.training.step import evaluation_step
 
 
-def evaluate(potential: Potential, dataset: Dataset, batch_size: int = 25) -> dict[str, float]:
+def evaluate(
+    potential: Potential, dataset: Dataset | GraphStore, batch_size: int = 25
+) -> dict[str, float]:
     """Returns mean absolute and root mean squared errors on every label of a data set.
 
     Args:
         potential: What is tested.
-        dataset: Labelled structures.
+        dataset: Labelled structures, in memory or in a store of the potential's cutoff.
         batch_size: Structures per call.
 
     Returns:
@@ -31,8 +34,6 @@ def evaluate(potential: Potential, dataset: Dataset, batch_size: int = 25) -> di
         ValueError: If `dataset` is empty, or has an element the potential lacks.
     """
     config = potential.config
-    graphs = GraphDataset.build(
-        dataset, config.cutoff, config.atomic_numbers, potential.atomic_energies
-    )
+    graphs = graphs_for(dataset, config, potential.atomic_energies)
     step = jax.jit(functools.partial(evaluation_step, build_model(config)))
-    return summarise(step(potential.params, graph) for graph in ordered_batches(graphs, batch_size))
+    return summarise(step(potential.params, graph) for graph in each_batch(graphs, batch_size))

@@ -11,6 +11,7 @@ import jax
 
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
+from allegro_jax.graphs import GraphStore
 from allegro_jax.potential import Potential
 from allegro_jax.training.config import TrainingConfig
 from allegro_jax.training.footprint import Footprint
@@ -47,8 +48,8 @@ class TrainingResult:
 def train(
     config: ModelConfig,
     training: TrainingConfig,
-    train_set: Dataset,
-    valid_set: Dataset | Mapping[str, Dataset],
+    train_set: Dataset | GraphStore,
+    valid_set: Dataset | GraphStore | Mapping[str, Dataset | GraphStore],
     *,
     workdir: Path | str | None = None,
     on_start: Callable[[Footprint], None] | None = None,

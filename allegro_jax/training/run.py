@@ -13,7 +13,7 @@ import numpy as np
 
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
-from allegro_jax.graphs import GraphDataset
+from allegro_jax.graphs import GraphDataset, GraphStore, graphs_for
 from allegro_jax.potential import Potential, initial_params
 from allegro_jax.sharding.data import DataParallel, any_process, local_copy
 from allegro_jax.training.config import TrainingConfig
@@ -56,8 +56,8 @@ class Run:
         self,
         config: ModelConfig,
         training: TrainingConfig,
-        train_set: Dataset,
-        valid_set: Dataset | Mapping[str, Dataset],
+        train_set: Dataset | GraphStore,
+        valid_set: Dataset | GraphStore | Mapping[str, Dataset | GraphStore],
         workdir: Path | str | None,
     ) -> None:
         self._config, self._training = config, training
@@ -193,9 +193,8 @@ class Run:
         self.history.restore(values)
         return float(values["elapsed_s"])
 
-    def _build(self, dataset: Dataset) -> GraphDataset:
-        config = self._config
-        return GraphDataset.build(dataset, config.cutoff, config.atomic_numbers, self._references)
+    def _build(self, structures: Dataset | GraphStore) -> GraphDataset:
+        return graphs_for(structures, self._config, self._references)
 
     def _progress(self, losses: Sequence[float]) -> Progress:
         size = self._training.batch_size * self._training.accumulate
@@ -223,7 +222,7 @@ class Run:
             )
 
 
-def _identities(sets: Mapping[str, Dataset]) -> dict[str, Any]:
+def _identities(sets: Mapping[str, Dataset | GraphStore]) -> dict[str, Any]:
     return {
         name: {"structures": len(data), "sha256": data_digest(data)} for name, data in sets.items()
     }

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import numpy as np
 
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
-from allegro_jax.graphs import GraphDataset, ordered_batches
+from allegro_jax.graphs import GraphDataset, GraphStore, ordered_batches
 from allegro_jax.models.build import build_model
 from allegro_jax.programs import Program
 from allegro_jax.sharding.data import agreed
@@ -54,7 +53,9 @@ class Validation:
         }
 
 
-def named_sets(valid: Dataset | Mapping[str, Dataset]) -> dict[str, Dataset]:
+def named_sets(
+    valid: Dataset | GraphStore | Mapping[str, Dataset | GraphStore],
+) -> dict[str, Dataset | GraphStore]:
     """Returns validation sets by name; a single one is called "valid".
 
     Raises:
@@ -73,7 +74,9 @@ def named_sets(valid: Dataset | Mapping[str, Dataset]) -> dict[str, Dataset]:
     return dict(valid)
 
 
-def deciding_metric(asked_for: Metric | None, train: Dataset, valid: Dataset) -> Metric:
+def deciding_metric(
+    asked_for: Metric | None, train: Dataset | GraphStore, valid: Dataset | GraphStore
+) -> Metric:
     """Returns the validation metric that decides which parameters are kept.
 
     Args:
@@ -85,8 +88,7 @@ def deciding_metric(asked_for: Metric | None, train: Dataset, valid: Dataset) ->
         ValueError: If the validation structures have no label of that kind.
     """
     metric = asked_for or ("energy_mae" if train.forces is None else "forces_mae")
-    labels = valid.energy if metric == "energy_mae" else valid.forces
-    if labels is None or np.isnan(labels).all():
+    if not valid.labelled["energy" if metric == "energy_mae" else "forces"]:
         raise ValueError(
             f"{metric} decides which parameters are kept, but none of the {len(valid)} validation "
             f"structures has a label for it; label some, or set TrainingConfig.metric"

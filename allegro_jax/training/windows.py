@@ -13,7 +13,7 @@ from allegro_jax.graphs import GraphDataset, capacities_for, capacity_for, paddi
 from allegro_jax.graphs.buckets import levels_of
 from allegro_jax.graphs.epochs import batch_sizes, epoch_rows
 from allegro_jax.graphs.flat import FlatGraphs, flat_bytes, flat_graphs
-from allegro_jax.graphs.padding import tight_capacity
+from allegro_jax.graphs.padding import Capacity, tight_capacity
 from allegro_jax.graphs.prefetch import prefetched
 from allegro_jax.sharding.data import AXIS, DataParallel
 
@@ -73,9 +73,11 @@ class TrainingWindows:
         if size <= resident_gb * 1e9:
             flat = jax.tree.map(lambda leaf: leaf[None], flat_graphs(graphs))
             self._resident = devices.replicate(flat)
+            graphs.release()
         else:
             windows = max(int(size / devices.size / _WINDOW_BYTES), 2)
             self.window_steps = -(-self.steps_per_epoch // windows)
+            self._capacity = self._window_capacity()
 
     @property
     def structures(self) -> int:
@@ -138,17 +140,26 @@ class TrainingWindows:
         parts, places = zip(
             *(self._share_of(rows[:, shard].ravel()) for shard in range(shards)), strict=True
         )
+        self._graphs.release()
         flat = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
         local = np.stack(places, axis=1).reshape(self.window_steps, share, shards).swapaxes(1, 2)
         levels = np.pad(levels, [(0, missing), *[(0, 0)] * (levels.ndim - 1)])
         window = self._window(self._devices.split(flat), local, levels)
         return steps, window
 
+    def _window_capacity(self) -> Capacity:
+        """Size of one device's structures of a window, whichever they are."""
+        places = self.window_steps * self._batch_size // self._devices.size
+        worst = capacity_for(self._graphs, min(places, len(self._graphs)))
+        return tight_capacity(worst.atoms, worst.edges + 1, places)
+
     def _share_of(self, rows: np.ndarray) -> tuple[FlatGraphs, np.ndarray]:
         """One device's structures of a window, and where each of `rows` is among them."""
         real = rows < len(self._graphs)
-        size = min(len(rows), len(self._graphs))
-        worst = capacity_for(self._graphs, size)
-        capacity = tight_capacity(worst.atoms, worst.edges + 1, len(rows))
-        places = np.where(real, np.cumsum(real) - 1, len(rows))
-        return flat_graphs(self._graphs, rows[real], capacity), places
+        # A store is read in the order in which it lies on the disk.
+        order = np.argsort(self._graphs.first_atoms[rows[real]])
+        chosen = rows[real][order]
+        places = np.full(len(rows), len(rows))
+        places[np.flatnonzero(real)[order]] = np.arange(len(chosen))
+        self._graphs.fetch(chosen)
+        return flat_graphs(self._graphs, chosen, self._capacity), places

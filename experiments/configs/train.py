@@ -19,6 +19,7 @@ def get_config(dataset: str = "rmd17-aspirin") -> ConfigDict:
     base = search.get_config(dataset)
     config = ConfigDict({"variant": "allegro", "seed": 0})
     config.data, config.model, config.training = base.data, base.model, base.training
+    config.data.by_group = False
     config.params = ConfigDict(dict(spaces.DEFAULTS))
     config.training.time_limit_s = 1800.0
     config.training.devices = placeholder(int)

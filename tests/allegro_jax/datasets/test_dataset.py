@@ -208,11 +208,14 @@ def test_force_rms_is_per_component():
     "module",
     [
         "units",
+        "datasets.checks",
+        "datasets.leaks",
         "datasets.registry",
         "datasets.splits",
         "datasets.statistics",
         "graphs.batches",
         "graphs.neighbors",
+        "graphs.store_writer",
     ],
 )
 def test_the_examples_in_docstrings_run(module):

@@ -148,7 +148,7 @@ def test_infinite_labels_name_the_structure(tmp_path):
     with pytest.raises(ValueError, match="energy of structure 7 is infinite"):
         load(write_own(tmp_path / "a.npz", energy=energy))
     forces[11, 5, 2] = np.inf
-    with pytest.raises(ValueError, match="forces of structure 11 is NaN"):
+    with pytest.raises(ValueError, match="forces of structure 11 is infinite"):
         load(write_own(tmp_path / "b.npz", forces=forces))
 
 

@@ -1,0 +1,87 @@
+"""ASE databases row by row: SQLite, and LMDB as fairchem publishes its sets."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from allegro_jax.datasets.dataset import Structure
+from allegro_jax.datasets.frames import FrameReader, Labels
+
+SUFFIXES = (".db", ".aselmdb")
+
+
+class AseDatabase:
+    """A database of `ase.db`.
+
+    Labels are taken from the calculator of a row, its key-value pairs or its data.
+
+    Args:
+        path: The file.
+        labels: Where the labels are.
+
+    Raises:
+        ModuleNotFoundError: An `.aselmdb` file without the package `ase-db-backends`.
+        ValueError: ASE cannot open the file.
+    """
+
+    def __init__(self, path: Path, labels: Labels) -> None:
+        self.name, self._path, self._labels = path.stem, path, labels
+        self.identity = {"file": path.name, "bytes": path.stat().st_size}
+        self._database = _connected(path)
+        self._ids: list[int] | None = None
+
+    def count(self) -> int:
+        """Returns the number of rows."""
+        return len(self._numbers())
+
+    def frames(self, start: int = 0) -> Iterator[Structure]:
+        """Yields the rows from number `start` on, in the order of their ids."""
+        reader = FrameReader(self._labels, str(self._path))
+        for k in self._numbers()[start:]:
+            yield reader.read(_atoms(self._database.get(id=k)), f"row {k}")
+
+    def _numbers(self) -> list[int]:
+        if self._ids is None:
+            self._ids = sorted(_ids(self._database))
+        return self._ids
+
+
+def _connected(path: Path) -> Any:
+    import ase.db
+
+    if path.suffix == ".aselmdb":
+        try:
+            import ase_db_backends  # noqa: F401  # registers the format with ASE
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"{path} is an ASE database in LMDB, which needs a package that is not installed: "
+                "pip install 'allegro-jax[lmdb]'"
+            ) from error
+    options = {"readonly": True, "use_lock_file": False} if path.suffix == ".aselmdb" else {}
+    try:
+        database = ase.db.connect(str(path), **options)
+        database.count()
+    # SQLite and LMDB each fail in their own way.
+    except Exception as error:
+        raise ValueError(
+            f"{path} cannot be read as an ASE database ({type(error).__name__}: {error}); it has "
+            f"{path.stat().st_size} bytes and may be truncated"
+        ) from error
+    return database
+
+
+def _ids(database: Any) -> list[int]:
+    if hasattr(database, "ids"):  # LMDB keeps a list
+        return [int(k) for k in database.ids]
+    with database.managed_connection() as connection:
+        return [int(k) for (k,) in connection.execute("SELECT id FROM systems ORDER BY id")]
+
+
+def _atoms(row: Any) -> Any:
+    atoms = row.toatoms()
+    for key, value in {**row.data, **row.key_value_pairs}.items():
+        if isinstance(value, int | float | str | np.ndarray | list):
+            atoms.info.setdefault(key, value)
+    return atoms

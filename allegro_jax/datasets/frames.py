@@ -1,0 +1,155 @@
+"""Single frames read by ASE, and the labels on them."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from allegro_jax.datasets.ase_files import (
+    ENERGY_KEYS,
+    FORCES_KEYS,
+    STRESS_KEYS,
+    _available,
+    _keys,
+    _label,
+    _stress,
+)
+from allegro_jax.datasets.dataset import Structure
+
+if TYPE_CHECKING:
+    import ase
+
+
+@dataclasses.dataclass(frozen=True)
+class Labels:
+    """Where frames have their labels: in `info`, `arrays` or the calculator of `ase.Atoms`.
+
+    Attributes:
+        energy: Key of the energy (eV); None takes the first of the usual ones that is there.
+        forces: Key of the forces (eV/Å), likewise.
+        stress: Key of the stress (eV/Å³), likewise.
+        group: Key in `info` of what groups frames, for instance into trajectories.
+    """
+
+    energy: str | None = None
+    forces: str | None = None
+    stress: str | None = None
+    group: str = "config_type"
+
+
+class FrameReader:
+    """Makes structures of frames; every label has the same key in all of them.
+
+    Args:
+        labels: Where the labels are.
+        place: What errors call the source.
+    """
+
+    def __init__(self, labels: Labels, place: str) -> None:
+        self._place, self._group, self._count = place, labels.group, 0
+        self._given = {key for key in (labels.energy, labels.forces, labels.stress) if key}
+        self._keys = {
+            "energy": _keys(labels.energy, ENERGY_KEYS),
+            "forces": _keys(labels.forces, FORCES_KEYS),
+            "stress": _keys(labels.stress, STRESS_KEYS),
+        }
+        self._found: dict[str, str] = {}
+
+    def read(self, atoms: "ase.Atoms", name: str) -> Structure:
+        """Takes geometry and labels of a frame; a label that it lacks is None.
+
+        Args:
+            atoms: The frame.
+            name: What an error calls the frame.
+
+        Raises:
+            ValueError: No label at all, none in the first frame under a key that was given, one
+                under another key than before, or one of the wrong shape.
+        """
+        place = f"{self._place}: {name}"
+        self._count += 1
+        values = {kind: self._value(atoms, kind, place) for kind in self._keys}
+        if all(value is None for value in values.values()):
+            raise ValueError(
+                f"{place} has no label; looked for an energy under {self._keys['energy']}, it has "
+                f"{_available(atoms)}: give energy_key, or leave the frame out"
+            )
+        group = atoms.info.get(self._group)
+        return Structure(
+            numbers=np.asarray(atoms.numbers),
+            positions=np.asarray(atoms.positions),
+            cell=np.asarray(atoms.cell),
+            pbc=np.asarray(atoms.pbc),
+            energy=_energy(values["energy"], place),
+            forces=_forces(values["forces"], len(atoms), place),
+            stress=None if values["stress"] is None else _stress(values["stress"]),
+            config_type=None if group is None else str(group),
+        )
+
+    def _value(self, atoms: "ase.Atoms", kind: str, place: str) -> Any:
+        present = [key for key in self._keys[kind] if _label(atoms, key) is not None]
+        if self._count == 1 and not present and self._given & set(self._keys[kind]):
+            raise ValueError(
+                f"{place}: no {kind} under {self._keys[kind][0]!r}, the key given; it has "
+                f"{_available(atoms)}"
+            )
+        if not present:
+            return None
+        key = self._found.setdefault(kind, present[0])
+        if key not in present:
+            raise ValueError(
+                f"{place} has no {kind} under {key!r}, as others have, but one under "
+                f"{present[0]!r}; store all of them under one key, or say which"
+            )
+        return _label(atoms, key)
+
+
+class AseFile:
+    """A file that ASE reads frame by frame."""
+
+    def __init__(self, path: Path, labels: Labels) -> None:
+        self.name, self._path, self._labels = path.stem, path, labels
+        self.identity = {"file": path.name, "bytes": path.stat().st_size}
+
+    def count(self) -> None:
+        """Only reading tells."""
+
+    def frames(self) -> Iterator[Structure]:
+        """Yields every frame."""
+        import ase.io
+
+        frames, k = ase.io.iread(self._path, index=":"), 0
+        reader = FrameReader(self._labels, str(self._path))
+        while True:
+            try:
+                atoms = next(frames, None)
+            # The readers of ASE fail with whatever their parsers meet.
+            except Exception as error:
+                raise ValueError(
+                    f"ASE cannot read frame {k} of {self._path} ({type(error).__name__}: {error}); "
+                    "the file may be truncated or its name may not tell its format (extended XYZ: "
+                    ".extxyz or .xyz)"
+                ) from error
+            if atoms is None:
+                return
+            yield reader.read(atoms, f"frame {k}")
+            k += 1
+
+
+def _energy(value: Any, place: str) -> float | None:
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{place}: its energy is not a number: {value!r}") from error
+
+
+def _forces(value: Any, atoms: int, place: str) -> np.ndarray | None:
+    if value is None:
+        return None
+    if np.shape(value) != (atoms, 3):
+        raise ValueError(
+            f"{place}: its forces must have shape {(atoms, 3)}; they have {np.shape(value)}"
+        )
+    return np.asarray(value, np.float64)

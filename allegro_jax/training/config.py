@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 Schedule = Literal["constant", "cosine"]
 Metric = Literal["forces_mae", "energy_mae"]
+References = Literal["fit", "keep"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +42,13 @@ class TrainingConfig:
             multiple of their number, and one otherwise.
         resident_gb: Size of the training set (10⁹ bytes) up to which it stays on the device; a
             larger one is streamed, with the same result.
+        members: Potentials that are trained together on the same batches, from the seeds `seed`,
+            `seed + 1`, ...; two or more make an `allegro_jax.Committee`.
+        freeze: Parts of the model whose parameters stay as they are: "embedding", "layers",
+            "readout", "scales", or names of parameters as far as any "/", such as "latent_0".
+        references: Reference energies of a potential that is tuned further: "fit" corrects them by
+            least squares on what it leaves of the training energies, "keep" leaves those it has;
+            either fits those of new elements.
 
     Raises:
         ValueError: If a value is outside its range.
@@ -64,10 +72,13 @@ class TrainingConfig:
     seed: int = 0
     devices: int | None = None
     resident_gb: float = 1.0
+    members: int = 1
+    freeze: tuple[str, ...] = ()
+    references: References = "fit"
 
     def __post_init__(self) -> None:
         """Checks every field."""
-        for name in ("max_epochs", "batch_size"):
+        for name in ("max_epochs", "batch_size", "members"):
             _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         for name in ("learning_rate", "clip_norm", "checkpoint_interval_s"):
             value = getattr(self, name)
@@ -87,6 +98,12 @@ class TrainingConfig:
         _require(self.resident_gb >= 0, "resident_gb", "zero or more", self.resident_gb)
         metrics = (None, "forces_mae", "energy_mae")
         _require(self.metric in metrics, "metric", f"one of {metrics}", self.metric)
+        ways = ("fit", "keep")
+        _require(self.references in ways, "references", f"one of {ways}", self.references)
+        parts = [] if isinstance(self.freeze, str) else list(self.freeze)
+        named = bool(parts or not self.freeze) and all(isinstance(part, str) for part in parts)
+        _require(named, "freeze", "a tuple of names, such as ('embedding',)", self.freeze)
+        object.__setattr__(self, "freeze", tuple(parts))  # JSON has lists
 
     def to_json(self) -> dict[str, Any]:
         """Returns the fields as JSON-serialisable values."""

@@ -50,7 +50,11 @@ def batch_errors(predictions: Predictions, graph: jraph.GraphsTuple) -> dict[str
 
 
 def summarise(batches: Iterable[Mapping[str, ErrorSums]]) -> dict[str, float]:
-    """Returns `<quantity>_mae` and `<quantity>_rmse` over all batches, summed in float64."""
+    """Returns the errors over all batches, summed in float64.
+
+    Keys are `<quantity>_mae` and `<quantity>_rmse`, with what follows a slash at the end: the sums
+    of "forces/member_0" give `forces_mae/member_0`.
+    """
     totals: dict[str, list[float]] = {}
     for sums in jax.device_get(list(batches)):
         for name, part in sums.items():
@@ -59,6 +63,7 @@ def summarise(batches: Iterable[Mapping[str, ErrorSums]]) -> dict[str, float]:
                 total[column] += float(value)
     errors = {}
     for name, (absolute, squared, count) in totals.items():
-        errors[f"{name}_mae"] = absolute / count
-        errors[f"{name}_rmse"] = math.sqrt(squared / count)
+        quantity, slash, part = name.partition("/")
+        errors[f"{quantity}_mae{slash}{part}"] = absolute / count
+        errors[f"{quantity}_rmse{slash}{part}"] = math.sqrt(squared / count)
     return errors

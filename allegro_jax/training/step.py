@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from allegro_jax.models.base import EdgeEnergyModel
 from allegro_jax.potential import energies, predict
+from allegro_jax.training.freezing import with_frozen, without_frozen
 from allegro_jax.training.loss import LossWeights, energy_loss, weighted_loss
 from allegro_jax.training.metrics import ErrorSums, batch_errors
 
@@ -78,9 +79,11 @@ def train_step(
     graph: jraph.GraphsTuple,
     learning_rate: Float[Array, ""],
     axis: str | None = None,
+    freeze: tuple[str, ...] = (),
 ) -> tuple[TrainState, Float[Array, ""]]:
     """Makes one optimiser step on one padded batch; returns the new state and the loss."""
     loss, gradient = loss_and_gradient(model, state.params, graph, weights, axis)
+    gradient = without_frozen(gradient, freeze)
     update, optimizer_state = optimizer(clip_norm).update(gradient, state.optimizer, state.params)
     params = jax.tree.map(lambda p, u: p - learning_rate * u, state.params, update)
     decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
@@ -88,6 +91,8 @@ def train_step(
     averaged = jax.tree.map(
         lambda a, p: (a + (1 - decay) * (p - a)).astype(a.dtype), state.averaged, params
     )
+    params = with_frozen(params, state.params, freeze)
+    averaged = with_frozen(averaged, state.averaged, freeze)
     return TrainState(state.step + 1, params, averaged, optimizer_state), loss
 
 

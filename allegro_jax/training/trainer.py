@@ -16,6 +16,7 @@ from allegro_jax.programs import Program
 from allegro_jax.sharding.data import DataParallel
 from allegro_jax.training.config import TrainingConfig
 from allegro_jax.training.loss import LossWeights
+from allegro_jax.training.members import step_of_members
 from allegro_jax.training.pace import Pace
 from allegro_jax.training.schedule import learning_rate, progress
 from allegro_jax.training.step import TrainState, train_step
@@ -58,8 +59,10 @@ class Trainer:
             training.clip_norm,
             training.ema_decay,
             axis=devices.axis,
+            freeze=training.freeze,
         )
-        many = functools.partial(train_steps, step, self.windows.capacities)
+        of_members = step_of_members(step, training.members)
+        many = functools.partial(train_steps, of_members, self.windows.capacities)
         everywhere = PartitionSpec()
         specs = (everywhere, self.windows.specs, everywhere, everywhere, everywhere)
         steps = devices.on_every_device(many, specs, (everywhere, everywhere))

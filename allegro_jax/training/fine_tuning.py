@@ -75,13 +75,14 @@ def starting_point(
         references = atomic_energies(train_set)
     else:
         members = _members_of(init, training.members)
-        with precision_scope(config.precision):
-            olds = zip(members, seeds, strict=True)
-            carried = [carried_over(member, config, seed) for member, seed in olds]
+        olds = zip(members, seeds, strict=True)
+        carried = [carried_over(member, config, seed) for member, seed in olds]
         references = corrected_references(carried, train_set, members[0].config, training)
         params, digest = [member.params for member in carried], _digest(carried)
     frozen_names(params[0], training.freeze)
-    return Start([master_params(member) for member in params], references, digest)
+    # Copies: steps take the memory of what they begin with, and `init` is still needed.
+    own = [jax.tree.map(jnp.copy, master_params(member)) for member in params]
+    return Start(own, references, digest)
 
 
 def fine_tuning_config(init: Potential | Committee, train_set: Dataset) -> ModelConfig:
@@ -142,10 +143,12 @@ def carried_over(potential: Potential, config: ModelConfig, seed: int = 0) -> Po
     _check_same_model(potential.config, config)
     old, names = flatten(potential.params), potential.config.type_names
     places = np.array([config.type_names.index(name) for name in names])
-    params = {
-        name: _carried(name, jnp.asarray(old[name], leaf.dtype), leaf, places)
-        for name, leaf in flatten(initial_params(config, seed)).items()
-    }
+    fresh = flatten(initial_params(config, seed))
+    with precision_scope(config.precision):
+        params = {
+            name: _carried(name, jnp.asarray(old[name], leaf.dtype), leaf, places)
+            for name, leaf in fresh.items()
+        }
     references = dict.fromkeys(config.type_names, 0.0) | potential.atomic_energies
     return Potential(config, unflatten(params), references)
 

@@ -26,6 +26,7 @@ from allegro_jax.models.base import EdgeEnergyModel
 from allegro_jax.models.build import build_model
 from allegro_jax.models.committee_storage import read_committee, write_committee
 from allegro_jax.models.energy import Params, Predictions, precision_scope, predict
+from allegro_jax.models.storage import COMMITTEE
 from allegro_jax.potential import Potential, Result, default_device
 
 if TYPE_CHECKING:
@@ -294,11 +295,24 @@ class Committee:
         return cls.of(Potential(*parts) for parts in read_committee(folder))
 
 
+def load_potential(folder: str | Path) -> Potential | Committee:
+    """Reads what a training left: a potential, or a committee.
+
+    Raises:
+        ValueError: see `Potential.load` and `Committee.load`.
+    """
+    kind = Committee if (Path(folder) / COMMITTEE).exists() else Potential
+    return kind.load(folder)
+
+
 def predict_members(
-    model: EdgeEnergyModel, params: Params, graph: jraph.GraphsTuple
+    model: EdgeEnergyModel, params: Params, graph: jraph.GraphsTuple, *, in_blocks: bool = True
 ) -> Predictions:
-    """Evaluates a padded batch by all members; pure, with the members as first axis."""
-    return jax.vmap(lambda own: predict(model, own, graph))(params)
+    """Evaluates a padded batch by all members; pure, with the members as first axis.
+
+    Arguments are those of `predict`.
+    """
+    return jax.vmap(lambda own: predict(model, own, graph, in_blocks=in_blocks))(params)
 
 
 _compiled_predict = jax.jit(predict_members, static_argnums=0)

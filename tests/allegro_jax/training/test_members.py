@@ -15,6 +15,7 @@ from allegro_jax import (
     load,
     train,
 )
+from allegro_jax.committee import load_potential
 from allegro_jax.potential import initial_params
 from allegro_jax.training import TrainingResult, atomic_energies
 from allegro_jax.training.members import improved
@@ -90,7 +91,8 @@ def test_members_differ_and_the_best_parameters_of_each_are_kept(result) -> None
 def test_the_work_directory_holds_the_committee_and_a_finished_run_is_taken_up(
     config, sets, result, workdir
 ) -> None:
-    saved = Committee.load(workdir / "potential")
+    saved = load_potential(workdir / "potential")
+    assert isinstance(saved, Committee)
     again = train(config, TOGETHER, *sets, workdir=workdir)
     assert again.history == result.history
     for committee in (saved, again.potential):

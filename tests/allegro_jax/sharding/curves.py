@@ -1,6 +1,6 @@
 """Trains on shared batches and writes losses and parameters as JSON; run by `test_data.py`.
 
-python -m tests.allegro_jax.sharding.curves DEVICES:RESIDENT_GB... [--join=PORT,PROCESSES,PROCESS]
+python -m tests.allegro_jax.sharding.curves DEVICES:RESIDENT_GB[:MEMBERS]... [--join=PORT,PROCESSES,PROCESS]
 """
 
 import json
@@ -16,7 +16,7 @@ from tests.small_models import DOUBLE, SIZES
 SMALL = {**SIZES["2025"], "l_max": 0, "num_layers": 1}
 
 
-def run(devices: int, resident_gb: float) -> dict[str, object]:
+def run(devices: int, resident_gb: float, members: int = 1) -> dict[str, object]:
     """A short training on structures of different sizes; the last batch is part full."""
     data = load("culi")
     by_size = np.argsort([len(item.numbers) for item in data], kind="stable")[200:249]
@@ -24,7 +24,7 @@ def run(devices: int, resident_gb: float) -> dict[str, object]:
     config = config_from_data(train_set, 3.5, precision=DOUBLE, **SMALL)
     training = TrainingConfig(
         max_epochs=3, batch_size=8, learning_rate=3e-3, devices=devices, resident_gb=resident_gb,
-        stress_weight=10.0,
+        stress_weight=10.0, members=members,
     )  # fmt: skip
     result = train(config, training, train_set, valid_set)
     leaves = [np.ravel(leaf) for leaf in jax.tree.leaves(result.potential.params)]
@@ -38,4 +38,4 @@ if __name__ == "__main__":
         port, processes, process = joined[0].removeprefix("--join=").split(",")
         jax.distributed.initialize(f"127.0.0.1:{port}", int(processes), int(process))
     runs = [word.split(":") for word in sys.argv[1:] if not word.startswith("--")]
-    json.dump([run(int(devices), float(gb)) for devices, gb in runs], sys.stdout)
+    json.dump([run(int(n), float(gb), *map(int, more)) for n, gb, *more in runs], sys.stdout)

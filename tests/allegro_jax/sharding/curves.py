@@ -1,6 +1,6 @@
 """Trains on shared batches and writes losses and parameters as JSON; run by `test_data.py`.
 
-python -m tests.allegro_jax.sharding.curves DEVICES:RESIDENT_GB[:MEMBERS]... [--join=PORT,PROCESSES,PROCESS]
+python -m tests.allegro_jax.sharding.curves DEVICES:GB[:MEMBERS]... [--join=PORT,PROCESSES,PROCESS]
 """
 
 import json

@@ -13,7 +13,8 @@ from allegro_jax.sharding.spatial import ShardedPotential, Sizes
 if TYPE_CHECKING:
     import ase
 
-    from allegro_jax.potential import Potential
+    from allegro_jax.committee import CommitteeResult
+    from allegro_jax.potential import Potential, Result
 
 
 class AllegroCalculator(Calculator):
@@ -75,7 +76,10 @@ class AllegroCalculator(Calculator):
         super().calculate(atoms, properties, system_changes)
         if self.atoms is None:
             raise ValueError("a calculator needs atoms; none came")
-        result = self.sharded(Structure.from_atoms(self.atoms))
+        self._take(self.sharded(Structure.from_atoms(self.atoms)))
+
+    def _take(self, result: "Result | CommitteeResult") -> None:
+        """Puts a result where ASE looks for it."""
         self.results = {
             "energy": result.energy,
             "free_energy": result.energy,

@@ -25,6 +25,8 @@ from allegro_jax.models.energy import Params
 FORMAT = "allegro_jax potential"
 FORMAT_VERSION = 1
 _CONFIG = "config.json"
+COMMITTEE = "committee.json"
+"""What the folder of a committee has instead; see `committee_storage`."""
 
 
 def write_potential(
@@ -38,7 +40,7 @@ def write_potential(
     np.savez(buffer, **arrays)
     content = buffer.getvalue()
     file_name = f"params-{hashlib.sha256(content).hexdigest()[:12]}.npz"
-    _replace(folder / file_name, content)
+    replace_file(folder / file_name, content)
     header = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -46,7 +48,7 @@ def write_potential(
         "atomic_energies": {name: float(energy) for name, energy in atomic_energies.items()},
         "config": config.to_json(),
     }
-    _replace(folder / _CONFIG, json.dumps(header, indent=2).encode())
+    replace_file(folder / _CONFIG, json.dumps(header, indent=2).encode())
     for old in folder.glob("params-*.npz"):
         if old.name != file_name:
             old.unlink()
@@ -73,6 +75,10 @@ def read_potential(folder: str | Path) -> tuple[ModelConfig, Params, dict[str, f
 def _read_header(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise ValueError(f"Expected the folder of a saved potential; {folder} does not exist.")
+    if (folder / COMMITTEE).exists() and not (folder / _CONFIG).exists():
+        raise ValueError(
+            f"{folder} holds a committee of potentials; read it with allegro_jax.Committee.load"
+        )
     try:
         header = json.loads((folder / _CONFIG).read_text())
         found = header["format"]
@@ -136,7 +142,7 @@ def _storable(array: Any) -> np.ndarray:
     return array.astype(np.float32) if array.dtype == jnp.bfloat16 else array
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Writes a file so that no reader ever sees half of it."""
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=f".{path.name}-", delete=False

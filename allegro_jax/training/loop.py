@@ -9,8 +9,10 @@ from pathlib import Path
 
 import jax
 
+from allegro_jax.committee import Committee
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
+from allegro_jax.models.energy import precision_scope
 from allegro_jax.potential import Potential
 from allegro_jax.training.config import TrainingConfig
 from allegro_jax.training.run import Run
@@ -21,8 +23,11 @@ class TrainingResult:
     """What a run leaves.
 
     Attributes:
-        potential: The potential with the best averaged parameters.
-        best: The row of `history` with the lowest validation error, that of `potential`.
+        potential: The potential with the best averaged parameters. With two or more members an
+            `allegro_jax.Committee`, in which each has those of its own lowest validation error.
+        best: The row of `history` with the lowest validation error, that of `potential`. The
+            errors of a committee in it are those of the mean of its members after that epoch, and
+            with "/member_0" and so on at the end of their names those of the members.
         history: One row per epoch: epoch, step, seconds, learning_rate, loss, validation errors.
         compile_s: Seconds that compilation took.
         compilations: Programs compiled.
@@ -30,7 +35,7 @@ class TrainingResult:
         stopped_by: "max_epochs", "time_limit" or "patience".
     """
 
-    potential: Potential
+    potential: Potential | Committee
     best: dict[str, float]
     history: list[dict[str, float]]
     compile_s: float
@@ -46,9 +51,10 @@ def train(
     valid_set: Dataset,
     *,
     workdir: Path | str | None = None,
+    init: Potential | Committee | None = None,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
 ) -> TrainingResult:
-    """Trains a potential.
+    """Trains a potential, or a committee of potentials if `training.members` is two or more.
 
     With a `workdir` the run writes checkpoints there, continues from the newest one when it is
     started again, and leaves the potential in `workdir/potential`. Where several devices take part
@@ -61,11 +67,13 @@ def train(
         train_set: Structures to learn from.
         valid_set: Structures that decide which parameters are kept.
         workdir: Folder of checkpoints and result; None keeps everything in memory.
+        init: A potential, or a committee of as many members, to begin with; `config` must be its
+            own but for new elements, as `fine_tuning_config` makes it. None to begin anew.
         on_epoch: Called with every row of the history as it is made.
 
     Raises:
-        ValueError: If a set has a species that `config` lacks, or `workdir` belongs to a run
-            with other settings.
+        ValueError: If a set has a species that `config` lacks, `workdir` belongs to a run with
+            other settings, or `init` does not fit `config`.
         TrainingDivergedError: If the loss is no longer finite.
 
     Example:
@@ -76,8 +84,10 @@ def train(
         >>> result.best["forces_mae"] < 0.5  # eV/Å
         True
     """
-    run = Run(config, training, train_set, valid_set, workdir)
-    with contextlib.closing(run):
+    with (
+        precision_scope(config.precision),
+        contextlib.closing(Run(config, training, train_set, valid_set, workdir, init)) as run,
+    ):
         while (reason := run.finished()) is None:
             row = run.epoch()
             if on_epoch is not None:

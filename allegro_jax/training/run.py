@@ -12,20 +12,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from allegro_jax.committee import Committee
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
 from allegro_jax.graphs import GraphDataset, ordered_batches
 from allegro_jax.models.build import build_model
-from allegro_jax.potential import Potential, initial_params
+from allegro_jax.potential import Potential
 from allegro_jax.programs import Program
 from allegro_jax.sharding.data import DataParallel, agreed, local_copy
 from allegro_jax.training.checkpoints import Checkpoints
 from allegro_jax.training.config import TrainingConfig
+from allegro_jax.training.fine_tuning import starting_point
+from allegro_jax.training.members import evaluation_of, improved, joined, trained, with_improved
 from allegro_jax.training.metrics import summarise
 from allegro_jax.training.pace import Pace
 from allegro_jax.training.schedule import plateau_factor
-from allegro_jax.training.setup import atomic_energies, deciding_metric
-from allegro_jax.training.step import TrainState, evaluation_step, initial_state
+from allegro_jax.training.setup import deciding_metric
+from allegro_jax.training.step import TrainState, initial_state
 from allegro_jax.training.trainer import Trainer
 
 VALIDATION_BATCH = 25
@@ -44,6 +47,7 @@ class Run:
         train_set: Structures to learn from.
         valid_set: Structures that decide which parameters are kept.
         workdir: Folder of the checkpoints; an interrupted run there is taken up. None for none.
+        init: What is tuned further; None to begin anew.
 
     Attributes:
         history: One row per finished epoch.
@@ -57,17 +61,19 @@ class Run:
         train_set: Dataset,
         valid_set: Dataset,
         workdir: Path | str | None,
+        init: Potential | Committee | None = None,
     ) -> None:
         self._config, self._training = config, training
-        self._references = atomic_energies(train_set)
+        start = starting_point(config, training, train_set, init)
+        self._references = start.atomic_energies
         self._devices = DataParallel.over(training.batch_size, training.devices)
         self._trainer = Trainer(config, training, self._build(train_set), self._devices)
-        evaluation = functools.partial(evaluation_step, build_model(config))
+        evaluation = functools.partial(evaluation_of(training.members), build_model(config))
         self._evaluate = Program(evaluation, graph_argument=1)
         validation = ordered_batches(self._build(valid_set), VALIDATION_BATCH)
         self._validation = jax.device_put(validation, jax.local_devices()[0])
         self._metric = deciding_metric(training.metric, train_set, valid_set)
-        state = initial_state(initial_params(config, training.seed), training)
+        state = joined([initial_state(params, training) for params in start.params])
         self._state = self._devices.replicate(state)
         self._best_params = jax.tree.map(jnp.copy, self._state.averaged)
         self.history: list[dict[str, float]] = []
@@ -77,6 +83,8 @@ class Run:
         elapsed_s = 0.0
         if workdir is not None:
             sizes = {"name": train_set.name, "train": len(train_set), "valid": len(valid_set)}
+            if start.digest is not None:
+                sizes["init"] = start.digest
             elapsed_s = self._take_up(Path(workdir) / "checkpoints", sizes)
         self._pace = Pace(training.time_limit_s, lambda: self.compile_s, elapsed_s)
 
@@ -137,12 +145,14 @@ class Run:
         self.history.append(row)
         if not self.best or row[self._metric] < self.best[self._metric]:
             self.best = row
-            self._best_params = jax.tree.map(jnp.copy, self._state.averaged)
+        better = improved(self.history, self._metric, self._training.members)
+        self._best_params = with_improved(self._best_params, self._state.averaged, better)
         return row
 
-    def potential(self) -> Potential:
-        """Returns the potential with the best averaged parameters so far."""
-        return Potential(self._config, local_copy(self._best_params), self._references)
+    def potential(self) -> Potential | Committee:
+        """Returns the potential, or committee, with the best averaged parameters so far."""
+        params = local_copy(self._best_params)
+        return trained(self._config, params, self._references, self._training.members)
 
     def save_if_due(self) -> None:
         """Writes a checkpoint if the last one is older than the interval."""

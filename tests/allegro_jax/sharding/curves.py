@@ -1,6 +1,6 @@
 """Trains on shared batches and writes losses and parameters as JSON; run by `test_data.py`.
 
-python -m tests.allegro_jax.sharding.curves DEVICES:RESIDENT_GB[:BATCHES_PER_STEP]... \
+python -m tests.allegro_jax.sharding.curves DEVICES:GB[:BATCHES_PER_STEP[:MEMBERS]]... \
     [--join=PORT,PROCESSES,PROCESS]
 """
 
@@ -25,7 +25,9 @@ def partly_labelled(data: Dataset) -> Dataset:
     return dataclasses.replace(data, stress=stress, energy=energy, forces=forces)
 
 
-def run(devices: int, resident_gb: float, accumulate: int = 1) -> dict[str, object]:
+def run(
+    devices: int, resident_gb: float, accumulate: int = 1, members: int = 1
+) -> dict[str, object]:
     """A short training on structures of different sizes; the last batch is part full."""
     data = load("culi")
     by_size = np.argsort([len(item.numbers) for item in data], kind="stable")[200:249]
@@ -34,6 +36,7 @@ def run(devices: int, resident_gb: float, accumulate: int = 1) -> dict[str, obje
     training = TrainingConfig(
         max_epochs=3, batch_size=8 // accumulate, accumulate=accumulate, learning_rate=3e-3,
         devices=devices, resident_gb=resident_gb, stress_weight=10.0, balancing="uncertainty",
+        members=members,
     )  # fmt: skip
     result = train(config, training, train_set, valid_set)
     leaves = [np.ravel(leaf) for leaf in jax.tree.leaves(result.potential.params)]

@@ -70,6 +70,12 @@ def test_two_processes_that_stream_their_parts_have_them_too(one_and_eight) -> N
         assert_same(run, one_and_eight[0])
 
 
+@pytest.mark.slow
+def test_a_committee_is_shared_between_devices_too() -> None:
+    one, eight = curves_of(start(["1:1:1:2", "8:1:1:2"], devices=8))
+    assert_same(eight, one)
+
+
 def test_one_device_is_taken_silently_and_others_must_fit() -> None:
     here = len(jax.devices())
     assert DataParallel.over(batch_size=here).size == here

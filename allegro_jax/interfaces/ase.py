@@ -1,7 +1,7 @@
 """Calculator for the Atomic Simulation Environment (ASE)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 from ase.calculators.calculator import Calculator, all_changes
@@ -31,6 +31,7 @@ class AllegroCalculator(Calculator):
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012
     ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012  # as ASE names them
+    sharded_type: ClassVar[Any] = ShardedPotential
 
     def __init__(
         self,
@@ -45,7 +46,7 @@ class AllegroCalculator(Calculator):
         """
         super().__init__()
         self.potential = potential
-        self.sharded = ShardedPotential(potential, devices, skin)
+        self.sharded = self.sharded_type(potential, devices, skin)
 
     @property
     def skin(self) -> float:

@@ -11,7 +11,7 @@ from allegro_jax.interfaces.ase import AllegroCalculator
 from allegro_jax.sharding.spatial import ShardedCommittee
 
 if TYPE_CHECKING:
-    from allegro_jax.committee import Committee
+    from allegro_jax.committee import Committee, CommitteeResult
 
 OnLimit = Literal["stop", "warn"]
 
@@ -22,15 +22,16 @@ class SpreadLimitError(RuntimeError):
     Attributes:
         atom: index of the atom whose force has the largest spread.
         spread: that spread, eV/Å.
+        result: what the committee says about the structure.
     """
 
-    def __init__(self, atom: int, spread: float, limit: float) -> None:
+    def __init__(self, atom: int, spread: float, limit: float, result: "CommitteeResult") -> None:
         super().__init__(
             f"the members disagree on the force on atom {atom} by {spread:.3g} eV/Å, more than the "
             f"limit of {limit:.3g} eV/Å: this structure is beyond their training data. Label it "
             "and train with it, or raise the limit"
         )
-        self.atom, self.spread = atom, spread
+        self.atom, self.spread, self.result = atom, spread, result
 
 
 class SpreadLimitWarning(UserWarning):
@@ -44,7 +45,7 @@ class CommitteeCalculator(AllegroCalculator):
     force on every atom, eV/Å) and "forces_spread_max"; see `CommitteeResult`.
 
     Attributes:
-        committee: what is evaluated.
+        potential: the committee.
         limit: largest spread of the force on an atom (eV/Å), or None.
         on_limit: "stop" or "warn".
     """
@@ -55,6 +56,7 @@ class CommitteeCalculator(AllegroCalculator):
         "forces_spread",
         "forces_spread_max",
     ]
+    sharded_type = ShardedCommittee
 
     def __init__(
         self,
@@ -75,21 +77,23 @@ class CommitteeCalculator(AllegroCalculator):
             raise ValueError(f"limit must be a positive spread in eV/Å, or None; got {limit!r}")
         if on_limit not in get_args(OnLimit):
             raise ValueError(f"on_limit must be one of {get_args(OnLimit)}; got {on_limit!r}")
-        super().__init__(committee.members[0], skin, devices)
-        self.committee, self.limit, self.on_limit = committee, limit, on_limit
-        self.sharded = ShardedCommittee(committee, devices, skin)
+        super().__init__(committee, skin, devices)  # type: ignore[arg-type]  # see ShardedCommittee
+        self.limit, self.on_limit = limit, on_limit
 
     def _take(self, result: Any) -> None:
-        super()._take(result)
         atom = int(np.argmax(result.forces_spread))
         spread = float(result.forces_spread[atom])
+        if self.limit is not None and spread > self.limit:
+            self._exceed(SpreadLimitError(atom, spread, self.limit, result))
+        super()._take(result)
         self.results |= {
             "energy_spread": result.energy_spread,
             "forces_spread": result.forces_spread,
             "forces_spread_max": spread,
         }
-        if self.limit is not None and spread > self.limit:
-            error = SpreadLimitError(atom, spread, self.limit)
-            if self.on_limit == "stop":
-                raise error
-            warnings.warn(str(error), SpreadLimitWarning, stacklevel=2)
+
+    def _exceed(self, error: SpreadLimitError) -> None:
+        """Stops, before there are results that a second request would find, or warns."""
+        if self.on_limit == "stop":
+            raise error
+        warnings.warn(str(error), SpreadLimitWarning, stacklevel=3)

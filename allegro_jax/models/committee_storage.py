@@ -18,7 +18,7 @@ import numpy as np
 from allegro_jax.configs import ModelConfig
 from allegro_jax.models.energy import Params
 from allegro_jax.models.storage import COMMITTEE as HEADER
-from allegro_jax.models.storage import read_potential, replace_file, write_potential
+from allegro_jax.models.storage import CONFIG, read_potential, replace_file, write_potential
 
 FORMAT = "allegro_jax committee"
 FORMAT_VERSION = 1
@@ -35,6 +35,7 @@ def write_committee(folder: str | Path, members: Sequence[Parts]) -> None:
     names = [f"{parent.name}/{number}" for number in range(len(members))]
     header = {"format": FORMAT, "format_version": FORMAT_VERSION, "members": names}
     replace_file(folder / HEADER, json.dumps(header, indent=2).encode())
+    (folder / CONFIG).unlink(missing_ok=True)  # the folder holds no single potential any more
     for old in folder.glob("members-*"):
         if old != parent:
             shutil.rmtree(old)

@@ -9,6 +9,7 @@ import pytest
 from ase.build import bulk, molecule
 
 from allegro_jax import Committee, Potential
+from allegro_jax.committee import load_potential
 from allegro_jax.graphs import Capacity
 from allegro_jax.interfaces.committee_calculator import SpreadLimitError, SpreadLimitWarning
 from allegro_jax.potential import initial_params
@@ -109,7 +110,10 @@ def test_a_spread_above_the_limit_stops_or_warns(committee, copper):
     atoms.calc = committee.calculator(skin=0.5, limit=limit)
     with pytest.raises(SpreadLimitError, match="beyond their training data") as caught:
         atoms.get_forces()
+    with pytest.raises(SpreadLimitError):
+        atoms.get_potential_energy()
     assert caught.value.atom == np.argmax(spread)
+    assert caught.value.result.forces.shape == (4, 3)
     assert caught.value.spread == pytest.approx(spread.max())
     atoms.calc = committee.calculator(skin=0.5, limit=limit, on_limit="warn")
     with pytest.warns(SpreadLimitWarning, match="disagree"):
@@ -133,6 +137,14 @@ def test_a_saved_committee_is_read_back_bit_by_bit_and_replaces_an_older_one(
     assert len(list(tmp_path.glob("members-*"))) == 1
     alone = Potential.load(tmp_path / header["members"][2])
     assert alone.atomic_energies == REFERENCES[2]
+
+
+def test_the_folder_holds_what_was_saved_last(committee, members, tmp_path):
+    for saved in (members[0], committee, members[0]):
+        saved.save(tmp_path)
+        assert type(load_potential(tmp_path)) is type(saved)
+        with pytest.raises(ValueError, match="holds"):
+            (Potential if saved is committee else Committee).load(tmp_path)
 
 
 def test_what_is_no_committee_is_refused(members, tmp_path):

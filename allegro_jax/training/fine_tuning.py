@@ -65,8 +65,9 @@ def starting_point(
         init: What is tuned further, None to begin anew.
 
     Raises:
-        ValueError: If `config` is not that of `init` but for new elements, the members are not as
-            many as those of `init`, or `training.freeze` names what is not there.
+        ValueError: If `config` is not that of `init` but for new elements, lacks an element of the
+            training set, the members are not as many as those of `init`, or `training.freeze`
+            names what is not there.
     """
     seeds = range(training.seed, training.seed + training.members)
     digest = None
@@ -75,6 +76,7 @@ def starting_point(
         references = atomic_energies(train_set)
     else:
         members = _members_of(init, training.members)
+        _check_elements(config, train_set)
         olds = zip(members, seeds, strict=True)
         carried = [carried_over(member, config, seed) for member, seed in olds]
         references = corrected_references(carried, train_set, members[0].config, training)
@@ -248,6 +250,16 @@ def _check_same_model(old: ModelConfig, new: ModelConfig) -> None:
         raise ValueError(
             f"the config is not that of init: {'; '.join(differing)}. A potential is tuned with "
             f"its own architecture and scales; {advice}"
+        )
+
+
+def _check_elements(config: ModelConfig, train_set: Dataset) -> None:
+    symbols = [chemical_symbols[number] for number in train_set.elements]
+    lacking = [symbol for symbol in symbols if symbol not in config.type_names]
+    if lacking:
+        raise ValueError(
+            f"the training set has {lacking}, and the config has the types {config.type_names}; "
+            "start from `fine_tuning_config(init, train_set)`, which adds them"
         )
 
 

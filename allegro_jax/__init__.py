@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from allegro_jax.committee import Committee
     from allegro_jax.configs import (
         Allegro2023Config,
         AllegroConfig,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from allegro_jax.potential import Potential
     from allegro_jax.presets import preset
     from allegro_jax.quantum import register_circuit
-    from allegro_jax.training import TrainingConfig, config_from_data, train
+    from allegro_jax.training import TrainingConfig, config_from_data, fine_tuning_config, train
     from allegro_jax.training.evaluation import evaluate
 
 __version__ = "0.1.0"
@@ -36,6 +37,7 @@ _ORIGINS = {
     "Allegro2023Config": "allegro_jax.configs",
     "AllegroConfig": "allegro_jax.configs",
     "CircuitReadout": "allegro_jax.configs",
+    "Committee": "allegro_jax.committee",
     "MLPReadout": "allegro_jax.configs",
     "Potential": "allegro_jax.potential",
     "Precision": "allegro_jax.configs",
@@ -45,6 +47,7 @@ _ORIGINS = {
     "TrainingConfig": "allegro_jax.training",
     "config_from_data": "allegro_jax.training",
     "evaluate": "allegro_jax.training.evaluation",
+    "fine_tuning_config": "allegro_jax.training",
     "fit": "allegro_jax.fitting",
     "load": "allegro_jax.datasets",
     "official_split": "allegro_jax.datasets",
@@ -59,6 +62,7 @@ __all__ = [
     "Allegro2023Config",
     "AllegroConfig",
     "CircuitReadout",
+    "Committee",
     "MLPReadout",
     "Potential",
     "Precision",
@@ -68,6 +72,7 @@ __all__ = [
     "TrainingConfig",
     "config_from_data",
     "evaluate",
+    "fine_tuning_config",
     "fit",
     "load",
     "official_split",

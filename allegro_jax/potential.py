@@ -4,7 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Self, overload
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +12,10 @@ import jraph
 import numpy as np
 from jaxtyping import Float
 
+from allegro_jax.batched_evaluation import evaluated
 from allegro_jax.configs import AllegroConfig, ModelConfig
 from allegro_jax.datasets.dataset import Dataset, Structure
-from allegro_jax.graphs import Capacity, GraphDataset, batch, capacity_for, rounded_capacity
+from allegro_jax.graphs import Capacity
 from allegro_jax.models.build import build_model
 from allegro_jax.models.energy import (
     Params,
@@ -22,6 +23,7 @@ from allegro_jax.models.energy import (
     compiled_predict,
     energies,
     initial_params,
+    parameter_shapes,
     precision_scope,
     predict,
 )
@@ -42,10 +44,6 @@ __all__ = [
     "initial_params",
     "predict",
 ]
-
-
-BATCH_SIZE = 16
-"""Structures per compiled call where `Potential` is given many."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,7 +98,7 @@ class Potential:
             ValueError: parameters of other names or shapes than the config asks for, or a type
                 without a reference energy.
         """
-        expected = _parameter_shapes(config)
+        expected = parameter_shapes(config)
         check_params(config, params, expected)
         self.config = config
         with precision_scope(config.precision):
@@ -142,10 +140,7 @@ class Potential:
             ValueError: no atoms, an element the potential does not know, NaN positions, atoms at
                 the same place, a periodic cell without volume, a batch beyond `capacity`.
         """
-        if isinstance(structures, Structure) or hasattr(structures, "get_positions"):
-            return self._evaluate([_as_structure(structures)], capacity)[0]
-        items = [_as_structure(item) for item in structures]
-        return self._evaluate(items, capacity) if items else []
+        return evaluated(self, structures, capacity)
 
     def predict(self, graph: jraph.GraphsTuple) -> Predictions:
         """Evaluates a padded batch by the compiled function shared by all equal configs.
@@ -203,7 +198,7 @@ class Potential:
         """
         from allegro_jax.interfaces.ase import AllegroCalculator  # ASE's half a second
 
-        chosen = _default_device() if devices is None else devices
+        chosen = default_device() if devices is None else devices
         return AllegroCalculator(self, skin, chosen)
 
     def results(self, structures: Iterable[Structure], predictions: Predictions) -> list[Result]:
@@ -292,35 +287,15 @@ class Potential:
             )
         save_nequip_npz(path, self.config, self.params, self.atomic_energies)
 
-    def _evaluate(self, structures: list[Structure], capacity: Capacity | None) -> list[Result]:
-        for index, structure in enumerate(structures):
-            self.check_elements(structure, index)
-        config = self.config
-        graphs = GraphDataset.build(structures, config.cutoff, config.atomic_numbers)
-        capacity = capacity or _rounded(graphs)
-        batch_size = capacity.graphs - 1
-        results: list[Result] = []
-        for start in range(0, len(structures), batch_size):
-            part = structures[start : start + batch_size]
-            indices = np.arange(start, start + len(part))
-            graph = batch(graphs, indices, capacity, jnp.dtype(config.precision.geometry))
-            results += self.results(part, jax.device_get(self.predict(graph)))
-        return results
-
     @functools.cached_property
     def _references(self) -> dict[int, float]:
         symbols = zip(self.config.atomic_numbers, self.config.type_names, strict=True)
         return {number: self.atomic_energies[symbol] for number, symbol in symbols}
 
 
-def _default_device() -> list[jax.Device]:
+def default_device() -> list[jax.Device]:
+    """Returns the device that a calculator uses unless told otherwise."""
     return list(jnp.zeros(()).devices())  # as `jax.default_device` has it
-
-
-@functools.lru_cache
-def _parameter_shapes(config: ModelConfig) -> Params:
-    with precision_scope(config.precision):
-        return jax.eval_shape(lambda: initial_params(config))
 
 
 def _reference_energies(config: ModelConfig, given: Mapping[str, float] | None) -> dict[str, float]:
@@ -333,14 +308,3 @@ def _reference_energies(config: ModelConfig, given: Mapping[str, float] | None) 
             f"missing from {dict(given)}."
         )
     return {name: float(given[name]) for name in config.type_names}
-
-
-def _rounded(graphs: GraphDataset) -> Capacity:
-    """A coarse capacity for batches of a power of two of structures, at most `BATCH_SIZE`."""
-    size = min(len(graphs), BATCH_SIZE)
-    worst = capacity_for(graphs, size)
-    return rounded_capacity(worst.atoms - 1, worst.edges, 2 ** (size - 1).bit_length())
-
-
-def _as_structure(item: Any) -> Structure:
-    return item if isinstance(item, Structure) else Structure.from_atoms(item)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from allegro_jax.committee import Committee, predict_members
 from allegro_jax.datasets import Dataset
 from allegro_jax.graphs import GraphDataset, ordered_batches
 from allegro_jax.models.build import build_model
@@ -59,7 +60,7 @@ class Latency(NamedTuple):
 
 
 class InferencePass:
-    """A potential compiled for the batches of a data set.
+    """A potential, or a committee, compiled for the batches of a data set.
 
     A pass moves every padded batch to the device, computes energies and forces, and waits for
     the result. Neighbour lists are built beforehand and are not part of it.
@@ -76,14 +77,16 @@ class InferencePass:
         ValueError: If `dataset` is empty or has an element that the potential lacks.
     """
 
-    def __init__(self, potential: Potential, dataset: Dataset, batch_size: int) -> None:
+    def __init__(self, potential: Potential | Committee, dataset: Dataset, batch_size: int) -> None:
         config = self._config = potential.config
         graphs = GraphDataset.build(dataset, config.cutoff, config.atomic_numbers)
         self.batches = ordered_batches(graphs, batch_size)
         self.structures, self.atoms = len(graphs), int(graphs.n_atoms.sum())
         self.batch_size = min(batch_size, len(graphs))
         self._params = jax.device_put(potential.params)
-        self._program = Program(functools.partial(predict, build_model(config)), graph_argument=1)
+        self._predict = predict_members if isinstance(potential, Committee) else predict
+        evaluation = functools.partial(self._predict, build_model(config))
+        self._program = Program(evaluation, graph_argument=1)
         for graph in self.batches:
             self._program.compiled(self._params, graph)
         self.cost = self._cost()
@@ -101,7 +104,7 @@ class InferencePass:
     def _cost(self) -> Cost:
         model = build_model(self._config)
         # In one piece: the compiler counts the body of a loop over blocks once.
-        in_one_piece = jax.jit(functools.partial(predict, model, in_blocks=False))
+        in_one_piece = jax.jit(functools.partial(self._predict, model, in_blocks=False))
         costs: dict[Hashable, dict[str, float]] = {}
         total = np.zeros(2)
         for graph in self.batches:

@@ -12,7 +12,7 @@ from absl import app, flags
 
 from experiments import runtime
 
-_POTENTIAL = flags.DEFINE_string("potential", None, "Folder of a saved potential.")
+_POTENTIAL = flags.DEFINE_string("potential", None, "Folder of a saved potential or committee.")
 _DATASET = flags.DEFINE_string("dataset", None, "Registered name, or a file that ASE reads.")
 _PATH = flags.DEFINE_string("path", "", "Folder of full data files.")
 _SPLIT = flags.DEFINE_string("split", "", "Official split, such as test; all structures if empty.")
@@ -29,14 +29,14 @@ def evaluate_potential(
     Raises:
         ValueError: If the potential, the data or the split cannot be used.
     """
-    from allegro_jax.datasets import load  # `--help` answers at once
-    from allegro_jax.potential import Potential
+    from allegro_jax.committee import load_potential  # `--help` answers at once
+    from allegro_jax.datasets import load
     from allegro_jax.programs import CompilationCount
     from allegro_jax.timing import InferencePass, measure
     from allegro_jax.training.evaluation import evaluate
 
     compilation = CompilationCount()
-    potential = Potential.load(folder)
+    potential = load_potential(folder)
     structures = load(dataset, path=path or None)
     if split:
         if split not in structures.splits:

@@ -35,6 +35,11 @@ class Precision:
         """Whether any part asks for float64, which JAX gives only where x64 is enabled."""
         return "float64" in (self.geometry, self.network, self.energy)
 
+    @property
+    def needs_master(self) -> bool:
+        """Whether training keeps parameters in float32 that the model sees in bfloat16."""
+        return "bfloat16" in (self.geometry, self.network, self.energy)
+
 
 @dataclass(frozen=True)
 class MLPConfig:

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 from ase.data import chemical_symbols
 
+from allegro_jax.committee import Committee
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Splits
 from allegro_jax.monitoring.bar import duration
@@ -36,7 +37,7 @@ class FitResult:
         workdir: Where everything was written; None for nowhere.
     """
 
-    potential: Potential
+    potential: Potential | Committee
     test: dict[str, float]
     training: TrainingResult
     splits: Splits
@@ -60,15 +61,16 @@ class FitResult:
         ]
         if self.workdir is not None:
             lines += [f"the potential is in {self.workdir / 'potential'}; with ASE:", ""]
-            lines += [f"    {line}" for line in loading_code(self.workdir)]
+            lines += [f"    {line}" for line in loading_code(self.workdir, self.potential)]
         return "\n".join(lines)
 
 
-def loading_code(workdir: Path) -> tuple[str, ...]:
-    """Returns the lines of Python that put a trained potential into ASE."""
+def loading_code(workdir: Path, potential: Potential | Committee) -> tuple[str, ...]:
+    """Returns the lines of Python that put what was trained into ASE."""
+    kind = type(potential).__name__
     return (
-        "from allegro_jax import Potential",
-        f"potential = Potential.load({str(workdir / 'potential')!r})",
+        f"from allegro_jax import {kind}",
+        f"potential = {kind}.load({str(workdir / 'potential')!r})",
         "atoms.calc = potential.calculator()",
     )
 

@@ -275,6 +275,14 @@ class GraphStore:
         for file in self._files.values():
             file.release()
 
+    def composition(self, numbers: Sequence[int]) -> Float[np.ndarray, "structures elements"]:
+        """Returns how many atoms of each of some elements every structure has."""
+        counts = np.zeros((len(self), len(numbers)))
+        for column, number in enumerate(numbers):
+            if number in self.species:
+                counts[:, column] = self._composition[:, self.species.index(number)]
+        return counts
+
     @cached_property
     def _composition(self) -> Int[np.ndarray, "structures species"]:
         return self._of_structures(COMPOSITION)

@@ -1,7 +1,7 @@
 """Calculator for the Atomic Simulation Environment (ASE)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 from ase.calculators.calculator import Calculator, all_changes
@@ -13,7 +13,8 @@ from allegro_jax.sharding.spatial import ShardedPotential, Sizes
 if TYPE_CHECKING:
     import ase
 
-    from allegro_jax.potential import Potential
+    from allegro_jax.committee import CommitteeResult
+    from allegro_jax.potential import Potential, Result
 
 
 class AllegroCalculator(Calculator):
@@ -30,6 +31,7 @@ class AllegroCalculator(Calculator):
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012
     ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012  # as ASE names them
+    sharded_type: ClassVar[Any] = ShardedPotential
 
     def __init__(
         self,
@@ -44,7 +46,7 @@ class AllegroCalculator(Calculator):
         """
         super().__init__()
         self.potential = potential
-        self.sharded = ShardedPotential(potential, devices, skin)
+        self.sharded = self.sharded_type(potential, devices, skin)
 
     @property
     def skin(self) -> float:
@@ -75,7 +77,10 @@ class AllegroCalculator(Calculator):
         super().calculate(atoms, properties, system_changes)
         if self.atoms is None:
             raise ValueError("a calculator needs atoms; none came")
-        result = self.sharded(Structure.from_atoms(self.atoms))
+        self._take(self.sharded(Structure.from_atoms(self.atoms)))
+
+    def _take(self, result: "Result | CommitteeResult") -> None:
+        """Puts a result where ASE looks for it."""
         self.results = {
             "energy": result.energy,
             "free_energy": result.energy,

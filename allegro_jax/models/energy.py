@@ -5,6 +5,7 @@ configs are equal, so they share what is compiled.
 """
 
 import contextlib
+import functools
 import importlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -74,6 +75,34 @@ def initial_params(config: ModelConfig, seed: int = 0) -> Params:
         return jax.jit(init, compiler_options=options)(key)
 
 
+@functools.lru_cache
+def parameter_shapes(config: ModelConfig) -> Params:
+    """Shapes and types of the parameters of a model, in their nested dictionary."""
+    with precision_scope(config.precision):
+        return jax.eval_shape(lambda: initial_params(config))
+
+
+def rounded(config: ModelConfig, params: Params) -> Params:
+    """Parameters in the types of the config, where a bfloat16 one asks for rounding.
+
+    Training keeps such parameters in float32, for bfloat16 cannot hold the small changes that
+    steps and averages make (Micikevicius et al., ICLR 2018), and rounds them wherever a model is
+    evaluated; gradients pass as through the identity.
+    """
+    if not config.precision.needs_master:
+        return params
+    return jax.tree.map(lambda leaf, to: leaf.astype(to.dtype), params, parameter_shapes(config))
+
+
+def master_params(params: Params) -> Params:
+    """Parameters in types that training can change by little: bfloat16 becomes float32."""
+
+    def widened(leaf: Array) -> Array:
+        return leaf.astype(jnp.float32) if leaf.dtype == jnp.bfloat16 else leaf
+
+    return jax.tree.map(widened, params)
+
+
 def graph_index(graph: jraph.GraphsTuple, num_atoms: int) -> Array:
     """The graph that each atom belongs to."""
     graphs = jnp.arange(graph.n_node.shape[0])
@@ -95,6 +124,7 @@ def energies(
 ) -> Float[Array, "graphs"]:
     """Energies of a padded batch (eV) without any derivative; see `predict`."""
     graph = jax.tree.map(jnp.asarray, graph)  # numpy batches may be constants of a trace
+    params = rounded(model.config, params)
     vectors = edge_vectors(graph, jnp.dtype(model.config.precision.geometry))
     return _sum_over_graphs(_atomic_energies(model, {"params": params}, graph, vectors), graph)
 
@@ -141,6 +171,7 @@ def predict(
             is then evaluated in one piece.
     """
     graph = jax.tree.map(jnp.asarray, graph)  # numpy batches may be constants of a trace
+    params = rounded(model.config, params)
     vectors = edge_vectors(graph, jnp.dtype(model.config.precision.geometry))
 
     def total_energy(vectors: Array) -> tuple[Array, Array]:

@@ -24,7 +24,9 @@ from allegro_jax.models.energy import Params
 
 FORMAT = "allegro_jax potential"
 FORMAT_VERSION = 1
-_CONFIG = "config.json"
+CONFIG = "config.json"
+COMMITTEE = "committee.json"
+"""What the folder of a committee has instead; see `committee_storage`."""
 
 
 def write_potential(
@@ -38,7 +40,7 @@ def write_potential(
     np.savez(buffer, **arrays)
     content = buffer.getvalue()
     file_name = f"params-{hashlib.sha256(content).hexdigest()[:12]}.npz"
-    _replace(folder / file_name, content)
+    replace_file(folder / file_name, content)
     header = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -46,7 +48,8 @@ def write_potential(
         "atomic_energies": {name: float(energy) for name, energy in atomic_energies.items()},
         "config": config.to_json(),
     }
-    _replace(folder / _CONFIG, json.dumps(header, indent=2).encode())
+    replace_file(folder / CONFIG, json.dumps(header, indent=2).encode())
+    (folder / COMMITTEE).unlink(missing_ok=True)  # the folder holds a single potential now
     for old in folder.glob("params-*.npz"):
         if old.name != file_name:
             old.unlink()
@@ -73,18 +76,22 @@ def read_potential(folder: str | Path) -> tuple[ModelConfig, Params, dict[str, f
 def _read_header(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise ValueError(f"Expected the folder of a saved potential; {folder} does not exist.")
+    if (folder / COMMITTEE).exists() and not (folder / CONFIG).exists():
+        raise ValueError(
+            f"{folder} holds a committee of potentials; read it with allegro_jax.Committee.load"
+        )
     try:
-        header = json.loads((folder / _CONFIG).read_text())
+        header = json.loads((folder / CONFIG).read_text())
         found = header["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{folder} holds no saved potential: its {_CONFIG} is missing or of another kind. "
+            f"{folder} holds no saved potential: its {CONFIG} is missing or of another kind. "
             "Give the folder that Potential.save wrote."
         ) from error
     version = header.get("format_version")
     if (found, version) != (FORMAT, FORMAT_VERSION):
         raise ValueError(
-            f"Expected format {FORMAT!r} of version {FORMAT_VERSION} in {folder / _CONFIG}; got "
+            f"Expected format {FORMAT!r} of version {FORMAT_VERSION} in {folder / CONFIG}; got "
             f"{found!r} of version {version!r}. Read it with the release that wrote it."
         )
     return header
@@ -136,7 +143,7 @@ def _storable(array: Any) -> np.ndarray:
     return array.astype(np.float32) if array.dtype == jnp.bfloat16 else array
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Writes a file so that no reader ever sees half of it."""
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=f".{path.name}-", delete=False

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
+from allegro_jax.committee import Committee
 from allegro_jax.datasets import Dataset
 from allegro_jax.monitoring.quantities import QUANTITIES, Quantity
 from allegro_jax.potential import Potential
@@ -127,7 +128,7 @@ def _plain_ticks(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def save_parity(path: Path, potential: Potential, dataset: Dataset) -> None:
+def save_parity(path: Path, potential: Potential | Committee, dataset: Dataset) -> None:
     """Draws predictions against labels: energies per atom, and forces by element.
 
     Of large sets 1,000 structures, evenly taken, are drawn.
@@ -172,7 +173,9 @@ def by_element(forces: Predicted) -> dict[str, Predicted]:
     return {name: forces.select(rows) for name, rows in chosen.items()}
 
 
-def predicted(potential: Potential, dataset: Dataset) -> tuple[Predicted, Predicted | None]:
+def predicted(
+    potential: Potential | Committee, dataset: Dataset
+) -> tuple[Predicted, Predicted | None]:
     """Returns labels and predictions of energies per atom, and of forces where labelled."""
     results = potential(dataset)
     n_atoms = dataset.n_atoms

@@ -38,7 +38,8 @@ class Evaluation(NamedTuple):
     """What the devices return together.
 
     Attributes:
-        forces: eV/Å; the last rows are padding.
+        forces: eV/Å; the last rows are padding. Of a committee, this and the next two have the
+            members as first axis.
         atomic_energies: eV, without reference energies.
         stress: eV/Å³.
         n_edges: most edges within the cutoff in a part; beyond the capacity the rest is wrong.
@@ -71,8 +72,16 @@ def part_arrays(cut: Partition, atoms: int, capacity: Capacity, dtype: jnp.dtype
 
 
 @functools.lru_cache
-def compiled_evaluation(config: ModelConfig, mesh: Mesh) -> Callable[..., Evaluation]:
-    """The compiled function of a step, one for all potentials of equal configs on a mesh."""
+def compiled_evaluation(
+    config: ModelConfig, mesh: Mesh, *, committee: bool = False
+) -> Callable[..., Evaluation]:
+    """The compiled function of a step, one for all potentials of equal configs on a mesh.
+
+    Args:
+        config: architecture.
+        mesh: the devices, along `AXIS`.
+        committee: whether parameters have the members of a committee as first axis.
+    """
     model = build_model(config)
 
     @functools.partial(jax.jit, static_argnames="capacity")
@@ -81,7 +90,7 @@ def compiled_evaluation(config: ModelConfig, mesh: Mesh) -> Callable[..., Evalua
     ) -> Evaluation:
         whole = PartitionSpec()
         on_every_device = jax.shard_map(
-            functools.partial(evaluate_part, model, capacity),
+            functools.partial(evaluate_part, model, capacity, committee),
             mesh=mesh,
             in_specs=(whole, PartitionSpec(AXIS), whole, whole),
             out_specs=whole,
@@ -96,6 +105,7 @@ def compiled_evaluation(config: ModelConfig, mesh: Mesh) -> Callable[..., Evalua
 def evaluate_part(
     model: EdgeEnergyModel,
     capacity: int,
+    committee: bool,
     params: Params,
     parts: Parts,
     positions: Float[Array, "atoms 3"],
@@ -108,6 +118,7 @@ def evaluate_part(
     Args:
         model: the architecture.
         capacity: edges that the model sees of a part.
+        committee: whether `params` have members as first axis, all of which see the same edges.
         params: its parameters.
         parts: the one of this device.
         positions: of the whole structure (Å).
@@ -119,10 +130,14 @@ def evaluate_part(
         globals={**part.graph.globals, "cell": cell},
     )
     pruned = prune(graph, edge_vectors(graph, positions.dtype), model.config.cutoff, capacity)
-    local = predict(model, params, pruned.graph)
-    forces = jnp.zeros((len(positions), 3), local.forces.dtype).at[part.rows].add(local.forces)
-    energies = jnp.zeros(len(positions), local.atomic_energies.dtype)
-    energies = energies.at[part.rows].add(local.atomic_energies)
-    forces, energies, stress = jax.lax.psum((forces, energies, local.stress[0]), AXIS)
+
+    def of_all_parts(params: Params) -> tuple[Array, Array, Array]:
+        local = predict(model, params, pruned.graph)
+        forces = jnp.zeros((len(positions), 3), local.forces.dtype).at[part.rows].add(local.forces)
+        energies = jnp.zeros(len(positions), local.atomic_energies.dtype)
+        energies = energies.at[part.rows].add(local.atomic_energies)
+        return jax.lax.psum((forces, energies, local.stress[0]), AXIS)
+
+    forces, energies, stress = (jax.vmap(of_all_parts) if committee else of_all_parts)(params)
     n_edges, shortest = jax.lax.pmax(pruned.n_edges, AXIS), jax.lax.pmin(pruned.shortest, AXIS)
     return Evaluation(forces, energies, stress, n_edges, shortest)

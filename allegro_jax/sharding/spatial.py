@@ -31,6 +31,7 @@ from allegro_jax.sharding.parts import AXIS, Evaluation, Parts, compiled_evaluat
 if TYPE_CHECKING:
     import ase
 
+    from allegro_jax.committee import Committee, CommitteeResult
     from allegro_jax.potential import Potential, Result
 
 
@@ -119,10 +120,10 @@ class ShardedPotential:
                 f"{COINCIDENT} Å apart: remove the duplicate, or shorten the time step"
             )
         predictions = Predictions(
-            evaluation.atomic_energies.sum()[None],
+            evaluation.atomic_energies.sum(axis=-1)[..., None],
             evaluation.forces,
             evaluation.atomic_energies,
-            evaluation.stress[None],
+            evaluation.stress[..., None, :, :],
         )
         return self.potential.results([structure], predictions)[0]
 
@@ -225,6 +226,37 @@ class ShardedPotential:
 
     def _sharding(self, *axes: str) -> NamedSharding:
         return NamedSharding(self._mesh, PartitionSpec(*axes))
+
+
+class ShardedCommittee(ShardedPotential):
+    """A committee that evaluates one structure in parts, all members at once.
+
+    The attributes are those of `ShardedPotential`; there is one neighbour list for all members.
+    """
+
+    def __init__(
+        self,
+        committee: "Committee",
+        devices: Sequence[jax.Device] | None = None,
+        skin: float = 0.0,
+    ) -> None:
+        """Puts the parameters on the devices, see `ShardedPotential`."""
+        # A committee has what is used of a potential; its arrays have one axis more.
+        super().__init__(committee, devices, skin)  # type: ignore[arg-type]
+
+    def __call__(self, structure: "Structure | ase.Atoms") -> "CommitteeResult":  # type: ignore[override]
+        """Evaluates a structure; equal to `Committee.__call__` up to rounding.
+
+        Raises:
+            ValueError: see `Potential.__call__`.
+        """
+        result: Any = super().__call__(structure)
+        return result
+
+    @property
+    def program(self) -> Any:
+        """The jitted function, shared by all committees of equal configs on these devices."""
+        return compiled_evaluation(self.potential.config, self._mesh, committee=True)
 
 
 class _Bound(NamedTuple):

@@ -1,6 +1,7 @@
 """Training: losses, metrics, schedules, the step, the loop, checkpoints."""
 
 from allegro_jax.training.config import TrainingConfig
+from allegro_jax.training.fine_tuning import fine_tuning_config
 from allegro_jax.training.footprint import Footprint, check_fits
 from allegro_jax.training.loop import TrainingResult, train
 from allegro_jax.training.progress import Progress
@@ -17,5 +18,6 @@ __all__ = [
     "atomic_energies",
     "check_fits",
     "config_from_data",
+    "fine_tuning_config",
     "train",
 ]

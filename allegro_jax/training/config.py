@@ -13,6 +13,7 @@ Schedule = Literal["constant", "cosine", "exponential", "step", "plateau"]
 Interpolation = Literal["step", "linear"]
 Balancing = Literal["none", "uncertainty"]
 Metric = Literal["forces_mae", "energy_mae"]
+References = Literal["fit", "keep"]
 
 WeightPoint = tuple[float, float, float, float]
 """Share of the run that is done, and the weights of energy, forces and stress from there on."""
@@ -77,6 +78,13 @@ class TrainingConfig:
             multiple of their number, and one otherwise.
         resident_gb: Size of the training set (10⁹ bytes) up to which it stays on the device; a
             larger one is streamed, with the same result.
+        members: Potentials that are trained together on the same batches, from the seeds `seed`,
+            `seed + 1`, ...; two or more make an `allegro_jax.Committee`.
+        freeze: Parts of the model whose parameters stay as they are: "embedding", "layers",
+            "readout", "scales", or names of parameters as far as any "/", such as "latent_0".
+        references: Reference energies of a potential that is tuned further: "fit" corrects them by
+            least squares on what it leaves of the training energies, "keep" leaves those it has;
+            either fits those of new elements.
 
     Raises:
         ValueError: If a value is outside its range, or settings contradict each other.
@@ -115,6 +123,9 @@ class TrainingConfig:
     seed: int = 0
     devices: int | None = None
     resident_gb: float = 1.0
+    members: int = 1
+    freeze: tuple[str, ...] = ()
+    references: References = "fit"
 
     def __post_init__(self) -> None:
         """Checks every field."""
@@ -127,7 +138,7 @@ class TrainingConfig:
     def to_json(self) -> dict[str, Any]:
         """Returns the fields as JSON-serialisable values."""
         values = dataclasses.asdict(self)
-        values["milestones"] = list(self.milestones)
+        values["milestones"], values["freeze"] = list(self.milestones), list(self.freeze)
         values["weight_points"] = [list(point) for point in self.weight_points]
         return values
 
@@ -150,6 +161,10 @@ class TrainingConfig:
             ) from error
         object.__setattr__(self, "weight_points", points)
         object.__setattr__(self, "milestones", tuple(self.milestones))
+        parts = [] if isinstance(self.freeze, str) else list(self.freeze)
+        named = bool(parts or not self.freeze) and all(isinstance(part, str) for part in parts)
+        _require(named, "freeze", "a tuple of names, such as ('embedding',)", self.freeze)
+        object.__setattr__(self, "freeze", tuple(parts))
 
     def _check_choices(self) -> None:
         choices = {
@@ -158,6 +173,7 @@ class TrainingConfig:
             "schedule": Schedule,
             "weight_interpolation": Interpolation,
             "balancing": Balancing,
+            "references": References,
         }
         for name, kind in choices.items():
             names = get_args(kind)
@@ -166,7 +182,7 @@ class TrainingConfig:
         _require(self.metric in metrics, "metric", f"one of {metrics}", self.metric)
 
     def _check_numbers(self) -> None:
-        for name in ("max_epochs", "batch_size", "accumulate"):
+        for name in ("max_epochs", "batch_size", "accumulate", "members"):
             value = getattr(self, name)
             _require(value >= 1 and value == int(value), name, "an integer, at least 1", value)
         for name in ("learning_rate", "checkpoint_interval_s", "huber_delta", "balancing_rate"):

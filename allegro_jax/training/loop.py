@@ -9,9 +9,11 @@ from pathlib import Path
 
 import jax
 
+from allegro_jax.committee import Committee
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
 from allegro_jax.graphs import GraphStore
+from allegro_jax.models.energy import precision_scope
 from allegro_jax.potential import Potential
 from allegro_jax.training.config import TrainingConfig
 from allegro_jax.training.footprint import Footprint
@@ -26,8 +28,11 @@ class TrainingResult:
     """What a run leaves.
 
     Attributes:
-        potential: The potential with the best averaged parameters.
-        best: The row of `history` with the lowest validation error, that of `potential`.
+        potential: The potential with the best averaged parameters. With two or more members an
+            `allegro_jax.Committee`, in which each has those of its own lowest validation error.
+        best: The row of `history` with the lowest validation error, that of `potential`. The
+            errors of a committee in it are those of the mean of its members after that epoch, and
+            with "/member_0" and so on at the end of their names those of the members.
         history: One row per epoch: epoch, step, seconds, learning_rate, loss, validation errors
             (those of further validation sets as `<name>/<error>`).
         compile_s: Seconds that compilation took.
@@ -36,7 +41,7 @@ class TrainingResult:
         stopped_by: "max_epochs", "time_limit", "patience" or "target_error".
     """
 
-    potential: Potential
+    potential: Potential | Committee
     best: dict[str, float]
     history: list[dict[str, float]]
     compile_s: float
@@ -52,12 +57,13 @@ def train(
     valid_set: Dataset | GraphStore | Mapping[str, Dataset | GraphStore],
     *,
     workdir: Path | str | None = None,
+    init: Potential | Committee | None = None,
     on_start: Callable[[Footprint], None] | None = None,
     on_epoch: Callable[[Row], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> TrainingResult:
-    """Trains a potential.
+    """Trains a potential, or a committee of potentials if `training.members` is two or more.
 
     With a `workdir` the run writes checkpoints there, continues from the newest one when it is
     started again, and leaves the potential in `workdir/potential`, the loss of every step in
@@ -73,6 +79,8 @@ def train(
         valid_set: Structures that decide which parameters are kept; or several sets by name, of
             which the first decides.
         workdir: Folder of checkpoints and result; None keeps everything in memory.
+        init: A potential, or a committee of as many members, to begin with; `config` must be its
+            own but for new elements, as `fine_tuning_config` makes it. None to begin anew.
         on_start: Called once, before the first step, with what the run takes; what it raises ends
             the run. Not called where a finished run has nothing left to do.
         on_epoch: Called with every row of the history as it is made.
@@ -81,9 +89,9 @@ def train(
             handler of a program may wish.
 
     Raises:
-        ValueError: If a set has a species that `config` lacks, or `workdir` cannot be used: it
-            belongs to a run with other settings or data, another process trains in it, it cannot
-            be written, or none of its checkpoints can be read.
+        ValueError: If a set has a species that `config` lacks, `init` does not fit `config`, or
+            `workdir` cannot be used: it belongs to a run with other settings or data, another
+            process trains in it, it cannot be written, or none of its checkpoints can be read.
         OSError: If the last checkpoint cannot be written. Earlier ones that fail are warned of.
         TrainingDivergedError: If the loss is no longer finite.
         TrainingStoppedError: If `should_stop` said so.
@@ -100,7 +108,8 @@ def train(
     should_stop = should_stop or _no
     with (
         claimed(workdir),
-        contextlib.closing(Run(config, training, train_set, valid_set, workdir)) as run,
+        precision_scope(config.precision),
+        contextlib.closing(Run(config, training, train_set, valid_set, workdir, init)) as run,
     ):
         if on_start is not None and run.finished() is None:
             on_start(run.footprint())

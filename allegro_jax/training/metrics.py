@@ -56,7 +56,8 @@ def summarise(batches: Iterable[Mapping[str, ErrorSums]]) -> dict[str, float]:
     """Returns the errors over all batches, summed in float64.
 
     Keys are `<quantity>_mae` and `<quantity>_rmse`, with `/<type>` at the end where they are those
-    of one type: `forces_mae/H`. Quantities without a label are left out.
+    of one type, `forces_mae/H`, and `/member_0` and so on where they are those of a member of a
+    committee. Quantities without a label are left out.
     """
     totals: dict[str, list[float]] = {}
     for sums in jax.device_get(list(batches)):

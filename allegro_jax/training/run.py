@@ -11,20 +11,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from allegro_jax.committee import Committee
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
 from allegro_jax.graphs import GraphDataset, GraphStore, graphs_for
-from allegro_jax.potential import Potential, initial_params
+from allegro_jax.potential import Potential
 from allegro_jax.sharding.data import DataParallel, any_process, local_copy
 from allegro_jax.training.config import TrainingConfig
 from allegro_jax.training.digests import data_digest
+from allegro_jax.training.fine_tuning import starting_point
 from allegro_jax.training.footprint import Footprint, footprint
 from allegro_jax.training.history import History, Row, reason_to_stop
+from allegro_jax.training.members import improved, joined, trained, with_improved
 from allegro_jax.training.pace import Pace
 from allegro_jax.training.progress import Progress
 from allegro_jax.training.run_folder import RunFolder
 from allegro_jax.training.schedule import plateau_factor
-from allegro_jax.training.setup import atomic_energies
 from allegro_jax.training.step import TrainState, initial_state
 from allegro_jax.training.trainer import Trainer
 from allegro_jax.training.validation import Validation, deciding_metric, named_sets
@@ -47,6 +49,7 @@ class Run:
         train_set: Structures to learn from.
         valid_set: Structures that decide which parameters are kept; of several sets, the first.
         workdir: Folder of the run; an interrupted run there is taken up. None for none.
+        init: What is tuned further; None to begin anew.
 
     Attributes:
         history: What was done so far.
@@ -59,21 +62,25 @@ class Run:
         train_set: Dataset | GraphStore,
         valid_set: Dataset | GraphStore | Mapping[str, Dataset | GraphStore],
         workdir: Path | str | None,
+        init: Potential | Committee | None = None,
     ) -> None:
         self._config, self._training = config, training
         valid_sets = named_sets(valid_set)
         deciding = next(iter(valid_sets.values()))
         self.history = History(deciding_metric(training.metric, train_set, deciding))
-        self._references = atomic_energies(train_set)
+        start = starting_point(config, training, train_set, init)
+        self._references = start.atomic_energies
         self._devices = DataParallel.over(training.batch_size, training.devices)
         self._structures = len(train_set)
         self._trainer = Trainer(config, training, self._build(train_set), self._devices)
         graphs = {name: self._build(data) for name, data in valid_sets.items()}
-        self._validation = Validation(config, graphs)
-        state = initial_state(initial_params(config, training.seed), training)
+        self._validation = Validation(config, graphs, training.members)
+        state = joined([initial_state(params, training) for params in start.params])
         self._state = self._devices.replicate(state)
         self._best_params = jax.tree.map(jnp.copy, self._state.averaged)
         data = {} if workdir is None else _identities({"train": train_set, **valid_sets})
+        if start.digest is not None:
+            data["init"] = start.digest
         others = {"model": config.to_json(), "data": data}
         self._folder = RunFolder(workdir, training, others, self._devices.size)
         elapsed_s = self._take_up()
@@ -136,9 +143,10 @@ class Run:
         self._pace.start()
         errors = self._validation.errors(local_copy(self._state.averaged))
         self._pace.read()
-        row = self.history.end_epoch(self._steps, self._pace.elapsed_s, errors)
-        if self.history.best is row:
-            self._best_params = jax.tree.map(jnp.copy, self._state.averaged)
+        history, members = self.history, self._training.members
+        row = history.end_epoch(self._steps, self._pace.elapsed_s, errors)
+        better = improved(history.rows, history.metric, members)
+        self._best_params = with_improved(self._best_params, self._state.averaged, better)
         return row
 
     def keep(self, stop: bool) -> None:
@@ -165,9 +173,10 @@ class Run:
         """
         self._folder.save(*self._checkpoint())
 
-    def potential(self) -> Potential:
-        """Returns the potential with the best averaged parameters so far."""
-        return Potential(self._config, local_copy(self._best_params), self._references)
+    def potential(self) -> Potential | Committee:
+        """Returns the potential, or committee, with the best averaged parameters so far."""
+        params = local_copy(self._best_params)
+        return trained(self._config, params, self._references, self._training.members)
 
     def close(self) -> None:
         """Releases the work directory."""

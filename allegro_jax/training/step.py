@@ -15,6 +15,7 @@ from allegro_jax.models.base import EdgeEnergyModel
 from allegro_jax.potential import energies, predict
 from allegro_jax.training.balancing import Balance, balanced_weights, initial_balance, rebalanced
 from allegro_jax.training.config import TrainingConfig
+from allegro_jax.training.freezing import with_frozen, without_frozen
 from allegro_jax.training.labels import label_counts, labels_of
 from allegro_jax.training.loss import LossWeights, Penalty, loss_terms, weighted_sum
 from allegro_jax.training.metrics import ErrorSums, batch_errors
@@ -162,12 +163,13 @@ def moved(
         counts: Labelled entries of the whole batch.
         learning_rate: Of this step.
     """
-    params, moments = descend(
-        training, result.gradient, state.optimizer, state.params, learning_rate
-    )
+    gradient = without_frozen(result.gradient, training.freeze)
+    params, moments = descend(training, gradient, state.optimizer, state.params, learning_rate)
     averaged = averaged_by_optimizer(training, moments, params)
     if averaged is None:
         averaged = _moving_average(training.ema_decay, state, params)
+    params = with_frozen(params, state.params, training.freeze)
+    averaged = with_frozen(averaged, state.averaged, training.freeze)
     balance, loss = state.balance, result.loss
     if isinstance(balance, Balance):
         balance, constant = rebalanced(training, balance, result.terms, counts)

@@ -18,6 +18,7 @@ from allegro_jax.programs import Program
 from allegro_jax.sharding.data import DataParallel
 from allegro_jax.training.accumulation import accumulated_step
 from allegro_jax.training.config import TrainingConfig
+from allegro_jax.training.members import step_of_members
 from allegro_jax.training.pace import Pace
 from allegro_jax.training.schedule import (
     Controls,
@@ -79,7 +80,7 @@ class Trainer:
             step = functools.partial(
                 accumulated_step, model, training, capacities, axis=devices.axis
             )
-        many = functools.partial(train_steps, step)
+        many = functools.partial(train_steps, step_of_members(step, training.members))
         everywhere = PartitionSpec()
         specs = (everywhere, self.windows.specs, everywhere, everywhere, everywhere)
         steps = devices.on_every_device(many, specs, (everywhere, everywhere))

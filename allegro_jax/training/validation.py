@@ -15,8 +15,9 @@ from allegro_jax.models.build import build_model
 from allegro_jax.programs import Program
 from allegro_jax.sharding.data import agreed
 from allegro_jax.training.config import Metric
+from allegro_jax.training.members import evaluation_of
 from allegro_jax.training.metrics import summarise
-from allegro_jax.training.step import Params, evaluation_step
+from allegro_jax.training.step import Params
 
 VALIDATION_BATCH = 25
 
@@ -28,15 +29,17 @@ class Validation:
         config: Model.
         sets: By name. The errors of the first have the names of the metrics; those of another
             begin with its name and a slash.
+        members: How many potentials are trained together.
 
     Attributes:
         program: One batch, compiled.
     """
 
-    def __init__(self, config: ModelConfig, sets: Mapping[str, GraphDataset]) -> None:
-        self.program = Program(
-            functools.partial(evaluation_step, build_model(config)), graph_argument=1
-        )
+    def __init__(
+        self, config: ModelConfig, sets: Mapping[str, GraphDataset], members: int = 1
+    ) -> None:
+        evaluation = functools.partial(evaluation_of(members), build_model(config))
+        self.program = Program(evaluation, graph_argument=1)
         prefixes = ["", *(f"{name}/" for name in list(sets)[1:])]
         device = jax.local_devices()[0]
         self._batches: dict[str, Any] = {

@@ -1,6 +1,6 @@
 """Trains on shared batches and writes history and parameters as JSON; run by `test_data.py`.
 
-python -m tests.allegro_jax.sharding.curves DEVICES:RESIDENT_GB[:BATCHES_PER_STEP[:cut]]... \
+python -m tests.allegro_jax.sharding.curves DEVICES:GB[:BATCHES_PER_STEP[:MEMBERS[:cut]]]... \
     [--join=PORT,PROCESSES,PROCESS]
 
 A run that is `cut` is stopped in the middle of its second epoch and taken up again.
@@ -38,7 +38,7 @@ def partly_labelled(data: Dataset) -> Dataset:
 
 
 def run(
-    devices: int, resident_gb: float, accumulate: int = 1, cut: bool = False
+    devices: int, resident_gb: float, accumulate: int = 1, members: int = 1, cut: bool = False
 ) -> dict[str, object]:
     """A short training on structures of different sizes; the last batch is part full."""
     data = load("culi")
@@ -48,6 +48,7 @@ def run(
     training = TrainingConfig(
         max_epochs=3, batch_size=8 // accumulate, accumulate=accumulate, learning_rate=3e-3,
         devices=devices, resident_gb=resident_gb, stress_weight=10.0, balancing="uncertainty",
+        members=members,
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         if cut:
@@ -71,8 +72,10 @@ def stop_within_the_second_epoch(config, training, train_set, valid_set, workdir
     assert told[-1].step < told[-1].steps_per_epoch
 
 
-def of_words(batches_per_step: str = "1", cut: str = "") -> tuple[int, bool]:
-    return int(batches_per_step), bool(cut)
+def of_words(
+    batches_per_step: str = "1", members: str = "1", cut: str = ""
+) -> tuple[int, int, bool]:
+    return int(batches_per_step), int(members), bool(cut)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def test_eight_devices_have_the_history_and_parameters_of_one(one_and_eight) -> 
 
 @pytest.mark.slow
 def test_eight_devices_go_on_from_the_middle_of_an_epoch(one_and_eight) -> None:
-    (cut,) = curves_of(start(["8:1:1:cut"], devices=8))
+    (cut,) = curves_of(start(["8:1:1:1:cut"], devices=8))
     assert cut == one_and_eight[1]
 
 
@@ -78,6 +78,12 @@ def test_two_processes_that_stream_their_parts_have_them_too(one_and_eight) -> N
     for process in started:
         (run,) = curves_of(process)
         assert_same(run, one_and_eight[0])
+
+
+@pytest.mark.slow
+def test_a_committee_is_shared_between_devices_too() -> None:
+    one, eight = curves_of(start(["1:1:1:2", "8:1:1:2"], devices=8))
+    assert_same(eight, one)
 
 
 def test_one_device_is_taken_silently_and_others_must_fit() -> None:

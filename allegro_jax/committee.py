@@ -1,0 +1,345 @@
+"""Several potentials of one architecture: their mean as prediction, their spread as uncertainty.
+
+The spread is the standard deviation over members with n - 1 in the denominator (Peterson,
+Christensen & Khorshidi, Phys. Chem. Chem. Phys. 19, 10978 (2017) for committees of potentials). It
+tells where members disagree, which is a sign of error and no bound of it: what all of them get
+wrong alike it does not show. docs/training.md has how closely the two go together on real data.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, overload
+
+import jax
+import jax.numpy as jnp
+import jraph
+import numpy as np
+from jaxtyping import Float
+
+from allegro_jax.batched_evaluation import evaluated
+from allegro_jax.configs import ModelConfig
+from allegro_jax.datasets.dataset import Dataset, Structure
+from allegro_jax.graphs import Capacity
+from allegro_jax.models.base import EdgeEnergyModel
+from allegro_jax.models.build import build_model
+from allegro_jax.models.committee_storage import read_committee, write_committee
+from allegro_jax.models.energy import Params, Predictions, precision_scope, predict
+from allegro_jax.models.storage import COMMITTEE
+from allegro_jax.potential import Potential, Result, default_device
+
+if TYPE_CHECKING:
+    import ase
+
+    from allegro_jax.interfaces.committee_calculator import CommitteeCalculator, OnLimit
+    from allegro_jax.sharding.spatial import ShardedCommittee
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CommitteeResult:
+    """What a committee says about one structure: means over members, and spreads.
+
+    A spread is a standard deviation over members, with n - 1 in the denominator; that of a vector
+    or tensor is the root of the sum of the variances of its components, which no rotation changes.
+
+    Attributes:
+        energy: total energy (eV), reference energies included.
+        forces: eV/Å.
+        atomic_energies: eV, reference energies included.
+        stress: eV/Å³; None without a periodic cell.
+        energy_spread: of the total energy (eV).
+        forces_spread: of the force on every atom (eV/Å).
+        stress_spread: of the stress (eV/Å³); None without a periodic cell.
+        members: what every member says.
+    """
+
+    energy: float
+    forces: Float[np.ndarray, "atoms 3"]
+    atomic_energies: Float[np.ndarray, "atoms"]
+    stress: Float[np.ndarray, "3 3"] | None
+    energy_spread: float
+    forces_spread: Float[np.ndarray, "atoms"]
+    stress_spread: float | None
+    members: tuple[Result, ...]
+
+    @classmethod
+    def of(cls, members: Sequence[Result]) -> Self:
+        """Puts together what two or more members say about one structure."""
+        energy, energy_spread = _mean_and_spread([result.energy for result in members])
+        forces, forces_spread = _mean_and_spread([result.forces for result in members], axes=1)
+        atomic, _ = _mean_and_spread([result.atomic_energies for result in members])
+        stress = stress_spread = None
+        if members[0].stress is not None:
+            stresses = [result.stress for result in members]
+            stress, spread = _mean_and_spread(stresses, axes=2)
+            stress_spread = float(spread)
+        return cls(
+            float(energy),
+            forces,
+            atomic,
+            stress,
+            float(energy_spread),
+            forces_spread,
+            stress_spread,
+            tuple(members),
+        )
+
+
+class Committee:
+    """Potentials of equal configs, evaluated together.
+
+    Attributes:
+        config: architecture of every member.
+        params: nested dictionary of arrays with the members as first axis.
+        members: the potentials.
+        atomic_energies: mean reference energy of each type by chemical symbol (eV).
+
+    Example:
+        >>> from ase.build import molecule
+        >>> from allegro_jax import AllegroConfig, Committee, Potential
+        >>> from allegro_jax.potential import initial_params
+        >>> config = AllegroConfig(type_names=("H", "O"), cutoff=4.0)
+        >>> committee = Committee.of([Potential(config, initial_params(config, k)) for k in (0, 1)])
+        >>> committee(molecule("H2O")).forces_spread.shape
+        (3,)
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        params: Params,
+        atomic_energies: Sequence[Mapping[str, float]],
+    ) -> None:
+        """Puts the parts together.
+
+        Args:
+            config: architecture.
+            params: parameters with the members as first axis.
+            atomic_energies: reference energies (eV) by chemical symbol, of every member.
+
+        Raises:
+            ValueError: fewer than two members, or parameters that do not fit the config.
+        """
+        number = len(atomic_energies)
+        if number < 2:
+            raise ValueError(f"a committee needs two members or more, for a spread; got {number}")
+        lengths = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(params)}
+        if lengths != {(number,)}:
+            raise ValueError(
+                f"every parameter of a committee must have its {number} members as first axis; "
+                f"got axes of {sorted(lengths)}"
+            )
+        self.config = config
+        self.members = tuple(
+            Potential(config, jax.tree.map(lambda leaf, k=k: leaf[k], params), references)
+            for k, references in enumerate(atomic_energies)
+        )
+
+    @classmethod
+    def of(cls, potentials: Iterable[Potential]) -> Self:
+        """Makes a committee of potentials that were trained one by one.
+
+        Raises:
+            ValueError: fewer than two, or configs that differ.
+        """
+        members = list(potentials)
+        if not members:
+            raise ValueError("a committee needs two members or more; none came")
+        config = members[0].config
+        for number, member in enumerate(members):
+            if member.config != config:
+                raise ValueError(
+                    "the members of a committee must have equal configs (train them with one "
+                    f"`config`); member {number} has {_differing(config, member.config)}"
+                )
+        references = [member.atomic_energies for member in members]
+        with precision_scope(config.precision):
+            params = with_members_first([member.params for member in members])
+        return cls(config, params, references)
+
+    @functools.cached_property
+    def params(self) -> Params:
+        """Nested dictionary of arrays with the members as first axis."""
+        with precision_scope(self.config.precision):
+            return with_members_first([member.params for member in self.members])
+
+    @functools.cached_property
+    def atomic_energies(self) -> dict[str, float]:
+        """Mean reference energy of each type by chemical symbol (eV)."""
+        means = {}
+        for name in self.config.type_names:
+            energies = [member.atomic_energies[name] for member in self.members]
+            means[name] = float(_mean_and_spread(energies)[0])
+        return means
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    @overload
+    def __call__(
+        self, structures: "Structure | ase.Atoms", *, capacity: Capacity | None = None
+    ) -> CommitteeResult: ...
+
+    @overload
+    def __call__(
+        self,
+        structures: "Dataset | Sequence[Structure | ase.Atoms]",
+        *,
+        capacity: Capacity | None = None,
+    ) -> list[CommitteeResult]: ...
+
+    def __call__(
+        self,
+        structures: "Structure | ase.Atoms | Dataset | Sequence[Structure | ase.Atoms]",
+        *,
+        capacity: Capacity | None = None,
+    ) -> CommitteeResult | list[CommitteeResult]:
+        """Evaluates one structure, or many in batches; arguments are those of `Potential`.
+
+        Raises:
+            ValueError: see `Potential.__call__`.
+        """
+        return evaluated(self, structures, capacity)
+
+    def predict(self, graph: jraph.GraphsTuple) -> Predictions:
+        """Evaluates a padded batch; every array has the members as first axis.
+
+        Args:
+            graph: batch in the layout of `allegro_jax.graphs`.
+
+        Returns:
+            Device arrays in network precision, without reference energies.
+        """
+        with precision_scope(self.config.precision):
+            return _compiled_predict(build_model(self.config), self.params, graph)
+
+    def results(
+        self, structures: Sequence[Structure], predictions: Predictions
+    ) -> list[CommitteeResult]:
+        """Takes an evaluated batch apart; reference energies, means and spreads are in float64.
+
+        Args:
+            structures: those of the batch, in order.
+            predictions: what `predict` returned for it, as numpy arrays.
+        """
+        of_members = [
+            member.results(structures, Predictions(*(leaf[k] for leaf in predictions)))
+            for k, member in enumerate(self.members)
+        ]
+        return [CommitteeResult.of(same) for same in zip(*of_members, strict=True)]
+
+    def check_elements(self, structure: Structure, index: int = 0) -> None:
+        """See `Potential.check_elements`."""
+        self.members[0].check_elements(structure, index)
+
+    def sharded(
+        self, devices: "Sequence[jax.Device] | None" = None, skin: float = 0.0
+    ) -> "ShardedCommittee":
+        """Returns the same committee for one structure at a time; see `Potential.sharded`.
+
+        Args:
+            devices: what the structure is spread over; None for all devices of this process.
+            skin: Å by which neighbour lists exceed the cutoff.
+        """
+        from allegro_jax.sharding.spatial import ShardedCommittee  # as in `Potential.sharded`
+
+        return ShardedCommittee(self, devices, skin)
+
+    def calculator(
+        self,
+        skin: float = 1.0,
+        devices: "Sequence[jax.Device] | None" = None,
+        *,
+        limit: float | None = None,
+        on_limit: "OnLimit" = "stop",
+    ) -> "CommitteeCalculator":
+        """Returns a calculator for ASE: means, and spreads of energy and forces.
+
+        Args:
+            skin: Å by which neighbour lists exceed the cutoff.
+            devices: what each structure is spread over; None for the default one.
+            limit: spread of the force on an atom (eV/Å) above which a structure is beyond what the
+                committee knows; None for none.
+            on_limit: "stop" raises a `SpreadLimitError` there, which ends a simulation; "warn"
+                gives a `SpreadLimitWarning`.
+
+        Example:
+            >>> from ase.build import molecule
+            >>> from allegro_jax import AllegroConfig, Committee, Potential
+            >>> from allegro_jax.potential import initial_params
+            >>> config = AllegroConfig(type_names=("H", "O"), cutoff=4.0)
+            >>> members = [Potential(config, initial_params(config, k)) for k in (0, 1)]
+            >>> water = molecule("H2O")
+            >>> water.calc = Committee.of(members).calculator(limit=1e3)
+            >>> energy = water.get_potential_energy()
+            >>> water.calc.results["forces_spread"].shape
+            (3,)
+        """
+        from allegro_jax.interfaces.committee_calculator import CommitteeCalculator  # imports ASE
+
+        chosen = default_device() if devices is None else devices
+        return CommitteeCalculator(self, skin, chosen, limit=limit, on_limit=on_limit)
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the committee into a folder, each member as a potential of its own; see `load`."""
+        write_committee(folder, [(m.config, m.params, m.atomic_energies) for m in self.members])
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Reads a committee from the folder that `save` wrote.
+
+        Raises:
+            ValueError: no such folder, not a committee, or members that do not fit together.
+        """
+        return cls.of(Potential(*parts) for parts in read_committee(folder))
+
+
+def load_potential(folder: str | Path) -> Potential | Committee:
+    """Reads what a training left: a potential, or a committee.
+
+    Raises:
+        ValueError: see `Potential.load` and `Committee.load`.
+    """
+    kind = Committee if (Path(folder) / COMMITTEE).exists() else Potential
+    return kind.load(folder)
+
+
+def predict_members(
+    model: EdgeEnergyModel, params: Params, graph: jraph.GraphsTuple, *, in_blocks: bool = True
+) -> Predictions:
+    """Evaluates a padded batch by all members; pure, with the members as first axis.
+
+    Arguments are those of `predict`.
+    """
+    return jax.vmap(lambda own: predict(model, own, graph, in_blocks=in_blocks))(params)
+
+
+_compiled_predict = jax.jit(predict_members, static_argnums=0)
+
+
+def with_members_first(trees: Sequence[Any]) -> Any:
+    """Returns one tree whose arrays are those of several, along a new first axis."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+def _mean_and_spread(values: Sequence[Any], axes: int = 0) -> tuple[Any, Any]:
+    """Mean and standard deviation over values, summed in squares over their last `axes` axes.
+
+    From the differences to the first value, so that equal ones have a spread of exactly zero and
+    total energies, which are large, lose no digits.
+    """
+    stacked = np.asarray(values, np.float64)
+    difference = stacked - stacked[0]
+    mean = difference.mean(axis=0)
+    squares = ((difference - mean) ** 2).sum(axis=0) / (len(stacked) - 1)
+    return stacked[0] + mean, np.sqrt(squares.sum(axis=tuple(range(-axes, 0))))
+
+
+def _differing(config: ModelConfig, other: ModelConfig) -> str:
+    if type(config) is not type(other):
+        return f"a {type(other).__name__} and not a {type(config).__name__}"
+    fields = [field.name for field in dataclasses.fields(config)]
+    values = {name: (getattr(config, name), getattr(other, name)) for name in fields}
+    differing = [f"{name}={b!r} and not {a!r}" for name, (a, b) in values.items() if a != b]
+    return "; ".join(differing)

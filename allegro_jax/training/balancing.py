@@ -1,13 +1,13 @@
 """Weights of the loss that are learned during a run.
 
-Kendall, Gal & Cipolla (CVPR 2018, eq. 7) take the errors of task i as noise of a variance σ_i² and
-maximise the likelihood, which is to minimise, up to a factor of two,
+Kendall, Gal & Cipolla (CVPR 2018, section 3.2) take the errors of task i as normally distributed
+noise of a variance σ_i² and maximise the likelihood, which is to minimise, up to a factor of two,
 
     Σ_i  exp(-s_i) L_i + s_i,      s_i = log σ_i²,
 
 over the parameters of the model and over s. The weight of a term becomes the inverse of its own
-mean error, so it does not matter in which units the terms are. The same holds of absolute errors,
-with the width of a Laplace distribution in place of σ².
+mean error, so it does not matter in which units the terms are. Of absolute errors the same holds,
+without the factor, for noise of a Laplace distribution whose width stands in the place of σ².
 
 s is moved by Adam at a rate of its own, and is part of the state of the run. With this loss, the
 numbers of the training loss may be negative.

@@ -163,7 +163,8 @@ class TrainingConfig:
 
     def _check_numbers(self) -> None:
         for name in ("max_epochs", "batch_size", "accumulate"):
-            _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+            value = getattr(self, name)
+            _require(value >= 1 and value == int(value), name, "an integer, at least 1", value)
         for name in ("learning_rate", "checkpoint_interval_s", "huber_delta", "balancing_rate"):
             value = getattr(self, name)
             _require(math.isfinite(value) and value > 0, name, "positive and finite", value)

@@ -27,10 +27,11 @@ def evaluate(
 
     Returns:
         `<quantity>_mae` and `<quantity>_rmse` for energy (eV per structure), energy_per_atom
-        (eV), forces (eV/Å per component) and stress (eV/Å³ per component) where labelled.
+        (eV), forces (eV/Å per component) and stress (eV/Å³ per component) where labelled, and
+        `forces_mae/H` and the like for the atoms of one element. Labels that are NaN do not count.
 
     Raises:
-        ValueError: If `dataset` is empty, has no energies, or an element the potential lacks.
+        ValueError: If `dataset` is empty, or has an element the potential lacks.
     """
     config = potential.config
     graphs = graphs_for(dataset, config, potential.atomic_energies)

@@ -44,13 +44,19 @@ def assert_same(run: dict[str, list[float]], reference: dict[str, list[float]]) 
 
 @pytest.fixture(scope="module")
 def one_and_eight() -> list[dict[str, list[float]]]:
-    return curves_of(start(["1:1", "8:1"], devices=8))
+    """Of one device, of eight, and of four that take every batch in two parts."""
+    return curves_of(start(["1:1", "8:1", "4:1:2"], devices=8))
 
 
 def test_eight_devices_have_the_losses_and_parameters_of_one(one_and_eight) -> None:
-    one, eight = one_and_eight
+    one, eight, _ = one_and_eight
     assert_same(eight, one)
     assert len(set(one["losses"])) == len(one["losses"])
+
+
+def test_devices_that_accumulate_batches_have_them_too(one_and_eight) -> None:
+    one, _, four = one_and_eight
+    assert_same(four, one)
 
 
 @pytest.mark.slow

@@ -103,6 +103,7 @@ def test_progress_is_by_steps_or_time_whichever_is_further() -> None:
         ("optimizer", "sgd"),
         ("weight_decay", -1.0),
         ("accumulate", 0),
+        ("accumulate", 1.5),
         ("clip_norm", 0.0),
         ("decay_factor", 1.0),
         ("plateau_patience", -1),

@@ -55,8 +55,7 @@ def force_work(structures: Structures) -> Work | None:
     nearest = np.argsort(moved)[:_PAIRS]
     nearest = nearest[moved[nearest] < _FAR]
     energy, work = energy[nearest], work[nearest]
-    varies = np.std(energy) > 0 and np.std(work) > 0
-    if len(nearest) < _ENOUGH_PAIRS or not varies:
+    if len(nearest) < _ENOUGH_PAIRS or not (energy.any() and work.any()):
         return None
     correlation = float(energy @ work / np.sqrt((energy @ energy) * (work @ work)))
     if abs(correlation) < _ENOUGH_CORRELATION:

@@ -96,7 +96,7 @@ def test_an_interrupted_run_continues_exactly_with_every_option(
 
 def test_a_validation_set_without_the_deciding_label_is_refused() -> None:
     parts = FRAMES.select(range(6)), ENERGIES.select(range(6, 10))
-    with pytest.raises(ValueError, match=r"forces_mae decides .* none of the 4 validation"):
+    with pytest.raises(ValueError, match=r"forces_mae decides .* none of the 4 structures"):
         train(CONFIG, TrainingConfig(max_epochs=1), *parts)
 
 

@@ -7,7 +7,7 @@ import itertools
 import math
 from typing import Any, Literal, get_args
 
-Loss = Literal["mse", "mae", "huber"]
+Loss = Literal["mse", "mae", "huber", "l2"]
 Optimizer = Literal["adam", "adamw", "amsgrad", "muon", "schedule_free"]
 Schedule = Literal["constant", "cosine", "exponential", "step", "plateau"]
 Interpolation = Literal["step", "linear"]
@@ -47,9 +47,10 @@ class TrainingConfig:
         milestones: Ascending shares of the run, of the schedule "step".
         decay_factor: Of the schedules "step" and "plateau".
         plateau_patience: Epochs without improvement that "plateau" tolerates.
-        loss: Mean over the labels of the squared error ("mse"), of the absolute error ("mae"), or
-            of Huber's function ("huber"): e²/2 up to `huber_delta`, linear beyond. Of forces and
-            stresses every component counts by itself.
+        loss: Mean over the labels of the squared error ("mse"), of the absolute error ("mae"), of
+            Huber's function ("huber"): e²/2 up to `huber_delta`, linear beyond; or over atoms and
+            structures of the length of the error vector ("l2"). But for "l2" every component of
+            forces and stresses counts by itself.
         huber_delta: In the unit of each error: eV, eV/Å and eV/Å³.
         energy_per_atom: Whether the error of an energy is divided by the number of atoms.
         energy_weight: Weight of the mean error of energies.

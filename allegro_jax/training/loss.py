@@ -40,8 +40,10 @@ class Penalty:
     """What an error costs.
 
     Attributes:
-        kind: "mse" takes e², "mae" |e|, and "huber" e²/2 up to `delta` and delta (|e| - delta/2)
-            beyond (Huber, 1964).
+        kind: "mse" takes e², "mae" |e|, "huber" e²/2 up to `delta` and delta (|e| - delta/2)
+            beyond (Huber, 1964), and "l2" the length of the vector of which e is a component: the
+            force on an atom, all of a stress, the energy itself (the L2MAE of Chanussot et al.,
+            ACS Catal. 11, 6059, 2021).
         delta: In the unit of the error.
         energy_per_atom: Whether errors of energies are divided by the number of atoms.
     """
@@ -55,7 +57,7 @@ class Penalty:
         """Returns that of a run."""
         return cls(training.loss, training.huber_delta, training.energy_per_atom)
 
-    def __call__(self, error: Float[Array, "..."]) -> Float[Array, "..."]:
+    def __call__(self, error: Float[Array, "rows components"]) -> Float[Array, "rows components"]:
         """Returns the cost of every component of an error."""
         size = error * jnp.sign(error)  # |e|, of slope 0 at 0, where that of `abs` is 1
         match self.kind:
@@ -63,6 +65,8 @@ class Penalty:
                 return error**2
             case "mae":
                 return size
+            case "l2":
+                return jnp.broadcast_to(_length(error), error.shape)
             case _:
                 near = jnp.minimum(size, self.delta)
                 return near * (size - 0.5 * near)
@@ -87,10 +91,17 @@ def loss_terms(
         values = errors.values
         if name == "energy" and penalty.energy_per_atom:
             values = values / jnp.maximum(graph.n_node, 1)
-        # An error is zero where there is no label, and costs nothing there.
-        rows = penalty(values).reshape(values.shape[0], -1)
-        terms[name] = rows.sum() / jnp.maximum(counts[name], 1)
+        rows = values.shape[0]
+        costs = jnp.where(errors.known.reshape(rows, -1), penalty(values.reshape(rows, -1)), 0)
+        terms[name] = costs.sum() / jnp.maximum(counts[name], 1)
     return terms
+
+
+def _length(error: Float[Array, "rows components"]) -> Float[Array, "rows 1"]:
+    """Lengths of vectors, with slope 0 at 0."""
+    square = jnp.sum(error**2, axis=1, keepdims=True)
+    positive = square > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0)
 
 
 def weighted_sum(terms: Mapping[str, Float[Array, ""]], weights: LossWeights) -> Float[Array, ""]:

@@ -23,7 +23,7 @@ from allegro_jax.training.config import TrainingConfig
 Params = Any
 
 _KERNEL_NAMES = ("weight_", "mix_")
-_MUON_RMS = 0.2  # of an update of Adam, so that both take the same learning rate
+_MUON_RMS = 1.0  # of an update of Adam while gradients hardly change: both take the same rate
 _INTERPOLATION = 0.9  # of schedule-free averaging, its authors' value
 
 
@@ -112,7 +112,7 @@ def _decay(training: TrainingConfig) -> optax.GradientTransformation:
 
 
 def _muon() -> optax.GradientTransformation:
-    """Orthogonalised momentum, as large as an update of Adam (Liu et al., arXiv:2502.16982)."""
+    """Orthogonalised momentum, scaled as by Liu et al. (arXiv:2502.16982)."""
     as_stored = optax.contrib.MuonDimensionNumbers()
     direction = optax.contrib.scale_by_muon(
         weight_dimension_numbers=lambda tree: jax.tree.map(lambda _: as_stored, tree)

@@ -93,8 +93,8 @@ def deciding_metric(
     metric = asked_for or ("energy_mae" if train.forces is None else "forces_mae")
     if not valid.labelled["energy" if metric == "energy_mae" else "forces"]:
         raise ValueError(
-            f"{metric} decides which parameters are kept, but none of the {len(valid)} structures of "
-            f"the validation set {valid.name!r} has a label for it; label some, or set "
+            f"{metric} decides which parameters are kept, but none of the {len(valid)} structures "
+            f"of the validation set {valid.name!r} has a label for it; label some, or set "
             "TrainingConfig.metric"
         )
     return metric

@@ -119,6 +119,24 @@ def test_losses_are_means_over_structures_and_components(
     )
 
 
+def test_the_l2_loss_is_the_mean_length_of_the_error_of_a_force(graphs: GraphDataset) -> None:
+    graph = batch(graphs, [0, 1, 2], roomy(graphs))
+
+    def loss(forces: jax.Array) -> jax.Array:
+        predictions = zero_predictions(graph)._replace(forces=forces)
+        return weighted_loss(predictions, graph, LossWeights(2.0, 3.0), penalty=Penalty("l2"))
+
+    # The force on the first atom is right: neither does it cost anything nor is its slope NaN.
+    forces = jnp.zeros_like(graph.nodes["positions"]).at[0].set(graph.nodes["forces"][0])
+    value, gradient = jax.value_and_grad(loss)(forces)
+    error = -graphs.forces[1:36]
+    lengths = np.linalg.norm(error, axis=1)
+    expected = 2 * np.abs(graphs.energy[:3] / 12).mean() + 3 * lengths.sum() / 36
+    assert float(value) == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_array_equal(gradient[0], 0.0)
+    np.testing.assert_allclose(gradient[1:36], 3 * error / lengths[:, None] / 36, rtol=1e-4)
+
+
 @pytest.fixture(scope="module")
 def partly_labelled(graphs: GraphDataset) -> GraphDataset:
     """No energy of the second structure, no forces on three atoms, and one component less."""

@@ -110,7 +110,7 @@ def test_a_validation_set_without_forces_cannot_decide_by_forces() -> None:
     energies = dataclasses.replace(data, forces=None, name="energies")
     assert deciding_metric(None, data, data) == "forces_mae"
     assert deciding_metric("energy_mae", data, energies) == "energy_mae"
-    with pytest.raises(ValueError, match="none of the 2 .* 'energies' has a label"):
+    with pytest.raises(ValueError, match=r"none of the 2 .* 'energies' has a label"):
         deciding_metric(None, data, energies)
 
 

@@ -79,8 +79,8 @@ _LATENTS_2023 = {
 }
 _ENERGIES = {"atoms_per_batch": 300}  # an energy tells less than forces do, and costs less
 
-# Measured on rMD17 aspirin: Muon and the length of the error of a force beat Adam and squares by far
-# in equal time, and batches of two structures beat larger ones (docs/fitting.md).
+# Measured on rMD17 aspirin: Muon and the length of the error of a force beat Adam and squares in
+# equal time by far, and batches of two structures beat larger ones (docs/fitting.md).
 _FAST = TrainingConfig(
     max_epochs=_EPOCHS,
     optimizer="muon",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from allegro_jax.datasets import Dataset, load
 from allegro_jax.datasets.ase_files import dataset_of_atoms
+from allegro_jax.datasets.checks import warn_about
 
 if TYPE_CHECKING:
     import ase
@@ -39,4 +40,6 @@ def as_dataset(
             "data must be a registered name, the path of a file, a list of ase.Atoms or a Dataset; "
             f"got {type(data).__name__}"
         )
-    return dataset_of_atoms(frames, "atoms", **keys)
+    dataset = dataset_of_atoms(frames, "atoms", **keys)
+    warn_about(dataset, "the frames")
+    return dataset

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
-from allegro_jax.datasets import Dataset, Splits, official_split
+from allegro_jax.datasets import Dataset, LeakWarning, Splits, leaks, official_split
 
 LEAST = 10
 """Structures below which nothing can be learned and tested."""
@@ -24,6 +26,7 @@ def default_splits(
 
     Numbers that are not given: a tenth for the test (at most 1,000), a twentieth of what is left
     for validation (at most 500), in small sets at least 25 or a fifth, and all others to train on.
+    Warns (`LeakWarning`) where copies or frames of one trajectory are drawn for several sets.
 
     Args:
         dataset: Labelled structures.
@@ -78,11 +81,20 @@ def _drawn(dataset: Dataset, train: int | None, valid: Part, test: Part, seed: i
         )
     order = np.random.default_rng(seed).permutation(size)
     rows = {"valid": order[size - n_test - n_valid : size - n_test], "test": order[size - n_test :]}
+    drawn = {name: chosen for name, chosen in rows.items() if len(chosen)}
+    if drawn:
+        _warn_of_leaks(dataset, {"train": order[:n_train], **drawn})
     return Splits(
         train=dataset.select(order[:n_train]),
         valid=valid if isinstance(valid, Dataset) else dataset.select(rows["valid"]),
         test=test if isinstance(test, Dataset) else dataset.select(rows["test"]),
     )
+
+
+def _warn_of_leaks(dataset: Dataset, rows: dict[str, np.ndarray]) -> None:
+    for sentence in leaks(dataset, rows):
+        message = f"{dataset.name}: {sentence}; give valid and test as sets of their own"
+        warnings.warn(message, LeakWarning, stacklevel=4)
 
 
 def _is_set(part: Part) -> bool:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from allegro_jax.datasets import Dataset, load
+from allegro_jax.datasets import Dataset, LeakWarning, load
 from allegro_jax.fitting import default_splits
 
 
@@ -53,6 +53,12 @@ def test_sets_that_are_given_are_taken_whole(aspirin: Dataset) -> None:
     assert len(parts.train) == 50
     assert sizes(data, valid=valid) == (40, 7, 10)
     assert sizes(aspirin, valid=valid) == (1000, 7, 1000)
+
+
+def test_a_draw_that_trains_on_copies_of_the_test_is_warned_of(aspirin: Dataset) -> None:
+    twice = aspirin.select([*range(20), *range(20)])
+    with pytest.warns(LeakWarning, match="also in it.* give valid and test as sets of their own"):
+        default_splits(twice)
 
 
 @pytest.mark.parametrize("count", [1, 4, 9])

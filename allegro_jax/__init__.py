@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from allegro_jax.committee import Committee
+    from allegro_jax.committee import Committee, load_potential
     from allegro_jax.configs import (
         Allegro2023Config,
         AllegroConfig,
@@ -50,6 +50,7 @@ _ORIGINS = {
     "fine_tuning_config": "allegro_jax.training",
     "fit": "allegro_jax.fitting",
     "load": "allegro_jax.datasets",
+    "load_potential": "allegro_jax.committee",
     "official_split": "allegro_jax.datasets",
     "preset": "allegro_jax.presets",
     "register_circuit": "allegro_jax.quantum",
@@ -75,6 +76,7 @@ __all__ = [
     "fine_tuning_config",
     "fit",
     "load",
+    "load_potential",
     "official_split",
     "preset",
     "register_circuit",

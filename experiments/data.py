@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 
 from allegro_jax.datasets import Dataset, Splits, group_split, load, official_split, split
 from allegro_jax.graphs import GraphStore, open_store
-from allegro_jax.graphs.store import HEADER
+from allegro_jax.graphs.store_header import HEADER
 
 
 def load_splits(config: ConfigDict) -> Splits:

@@ -2,6 +2,7 @@
 
     python -m experiments.train --dataset=rmd17-aspirin --preset=small --workdir=DIR
     python -m experiments.train --dataset=my.extxyz --preset=small --minutes=60 --workdir=DIR
+    python -m experiments.train --dataset=my.extxyz --init=OTHER/potential --workdir=DIR
     python -m experiments.train --config=experiments/configs/train.py:rmd17-aspirin --workdir=DIR
 
 Run it again to continue from the newest checkpoint; SIGTERM, SIGUSR1 and Ctrl-C make it write one
@@ -33,6 +34,9 @@ _MINUTES = flags.DEFINE_float("minutes", None, "Minutes of training, in place of
 _TRAIN = flags.DEFINE_integer("train", None, "Number of training structures.")
 _VALID = flags.DEFINE_string("valid", None, "Validation structures: their number, or a file.")
 _TEST = flags.DEFINE_string("test", None, "Test structures: their number, or a file.")
+_INIT = flags.DEFINE_string(
+    "init", None, "Folder of a potential to tune further; of the preset the training counts."
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the split, the initial parameters, the order.")
 _ENERGY_KEY = flags.DEFINE_string("energy_key", None, "Where the file has energies.")
 _FORCES_KEY = flags.DEFINE_string("forces_key", None, "Where the file has forces.")
@@ -45,6 +49,7 @@ _TENSORBOARD = flags.DEFINE_bool(
 _WANDB = flags.DEFINE_string("wandb_project", None, "Project of Weights & Biases to log to.")
 flags.mark_flag_as_required("workdir")
 flags.mark_flags_as_mutual_exclusive(["config", "dataset"], required=True)
+flags.mark_flags_as_mutual_exclusive(["config", "init"])
 
 
 def main(_: list[str]) -> None:
@@ -84,6 +89,7 @@ def _arguments() -> dict[str, Any]:
         "train": _TRAIN.value,
         "valid": _VALID.value,
         "test": _TEST.value,
+        "init": _INIT.value,
         "seed": _SEED.value,
         "energy_key": _ENERGY_KEY.value,
         "forces_key": _FORCES_KEY.value,

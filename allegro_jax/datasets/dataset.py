@@ -135,6 +135,11 @@ class Dataset:
         """How many structures have an energy, forces and a stress, or a part of them."""
         return {name: int(has.sum()) for name, has in _has_label(self).items()}
 
+    def composition(self, numbers: Sequence[int]) -> Float[np.ndarray, "structures elements"]:
+        """Returns how many atoms of each of some elements every structure has."""
+        is_element = self.numbers[:, None] == np.array(numbers)
+        return np.add.reduceat(is_element.astype(np.float64), self.offsets[:-1])
+
     def select(self, indices: Sequence[int] | Int[np.ndarray, "..."]) -> Self:
         """Returns the structures at `indices`, in that order and without official splits.
 

@@ -61,7 +61,7 @@ def statistics(dataset: Dataset | Summarised) -> Statistics:
         return dataset.statistics()
     forces = dataset.forces
     force_rms = None if forces is None else float(np.sqrt(np.nanmean(forces**2)))
-    counts = _composition(dataset)
+    counts = dataset.composition(dataset.elements)
     return summary(dataset.elements, counts, dataset.energy, dataset.n_atoms, force_rms)
 
 
@@ -125,9 +125,3 @@ class NormalEquations:
         # Eigenvalues are squares of singular values, and so is the tolerance.
         solution, *_ = np.linalg.lstsq(self._gram, self._moment, rcond=1e-12)
         return np.asarray(solution)
-
-
-def _composition(dataset: Dataset) -> Float[np.ndarray, "structures elements"]:
-    """Returns how many atoms of each of `dataset.elements` each structure has."""
-    is_element = dataset.numbers[:, None] == np.array(dataset.elements)
-    return np.add.reduceat(is_element.astype(np.float64), dataset.offsets[:-1])

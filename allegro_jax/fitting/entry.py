@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
+from allegro_jax.committee import Committee, load_potential
 from allegro_jax.datasets import Dataset
 from allegro_jax.fitting.inputs import as_dataset
 from allegro_jax.fitting.session import FitResult, train_and_test
@@ -19,6 +20,7 @@ from allegro_jax.monitoring.bar import ProgressBar
 from allegro_jax.monitoring.logs import CsvLog, ScalarLog
 from allegro_jax.monitoring.services import TensorBoard, WandB
 from allegro_jax.monitoring.watchers import Watcher, Watchers
+from allegro_jax.potential import Potential
 from allegro_jax.presets import Preset, preset
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ def fit(
     train: int | None = None,
     valid: int | Data | None = None,
     test: int | Data | None = None,
+    init: Potential | Committee | str | os.PathLike[str] | None = None,
     seed: int = 0,
     energy_key: str | None = None,
     forces_key: str | None = None,
@@ -63,6 +66,8 @@ def fit(
         valid: Number of validation structures, or these structures themselves; see
             `allegro_jax.fitting.default_splits`.
         test: Likewise.
+        init: Potential or committee to tune further, or the folder of one. Its model is taken, with
+            new elements of the data added; of the preset only the training counts.
         seed: Of the split, of the initial parameters and of the order of the structures.
         energy_key: Where frames have their energy, if not under a usual name.
         forces_key: Where they have their forces.
@@ -92,12 +97,15 @@ def fit(
     data = as_dataset(dataset, **options)
     parts = [_part(part, options) for part in (valid, test)]
     splits = default_splits(data, train, *parts, seed=seed)
-    model, training = configs(chosen, splits.train, minutes, {"seed": seed, **overrides})
+    if isinstance(init, str | os.PathLike):
+        init = load_potential(init)
+    changes = {"seed": seed, **overrides}
+    model, training = configs(chosen, splits.train, minutes, changes, init)
     folder = None if workdir is None else Path(workdir)
     settings = {"model": model.to_json(), "training": training.to_json()}
     about = {"preset": chosen.name, "dataset": data.name, **settings}
     watcher = watcher_of(folder, progress, tensorboard, wandb_project, about)
-    return train_and_test(model, training, splits, folder, watcher, about, should_stop)
+    return train_and_test(model, training, splits, folder, watcher, about, should_stop, init)
 
 
 def watcher_of(

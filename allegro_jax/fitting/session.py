@@ -5,22 +5,22 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
-from ase.data import chemical_symbols
 
 from allegro_jax.committee import Committee
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Splits
+from allegro_jax.models.storage import replace_file
 from allegro_jax.monitoring.bar import duration
 from allegro_jax.monitoring.quantities import text
 from allegro_jax.monitoring.watchers import Watcher
 from allegro_jax.potential import Potential
 from allegro_jax.training import Footprint, TrainingConfig, TrainingResult, check_fits, train
+from allegro_jax.training.elements import check_elements
 from allegro_jax.training.evaluation import evaluate
 from allegro_jax.training.run_card import environment
 
@@ -83,6 +83,7 @@ def train_and_test(
     watcher: Watcher | None = None,
     about: Mapping[str, Any] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    init: Potential | Committee | None = None,
 ) -> FitResult:
     """Trains, tests, and writes `result.json` and pictures beside the potential.
 
@@ -94,6 +95,7 @@ def train_and_test(
         watcher: Is told how the training goes; closed at the end.
         about: JSON values that `result.json` begins with.
         should_stop: See `allegro_jax.train`.
+        init: What is tuned further, see `allegro_jax.train`.
 
     Raises:
         ValueError: If the device has too little memory, or the data or the work directory do not
@@ -101,7 +103,8 @@ def train_and_test(
         FloatingPointError: If the training diverges.
         TrainingStoppedError: If `should_stop` said so.
     """
-    _check_elements(model, splits)
+    known = () if init is None else init.config.type_names
+    check_elements(model, splits.train, {"test": splits.test}, known)
     watcher = watcher or Watcher()
     footprints: list[Footprint] = []
 
@@ -117,6 +120,7 @@ def train_and_test(
             splits.train,
             splits.valid,
             workdir=workdir,
+            init=init,
             on_start=begin,
             on_epoch=watcher.epoch_done,
             on_progress=watcher.progressed,
@@ -127,19 +131,6 @@ def train_and_test(
     if workdir is not None and jax.process_index() == 0:
         _write_result(workdir, fitted, footprints, about or {})
     return fitted
-
-
-def _check_elements(model: ModelConfig, splits: Splits) -> None:
-    """Finds before the training what the test would find after it."""
-    for name, part in (("validation", splits.valid), ("test", splits.test)):
-        unseen = sorted(set(part.elements) - set(model.atomic_numbers))
-        if unseen:
-            symbols = ", ".join(chemical_symbols[number] for number in unseen)
-            raise ValueError(
-                f"the {name} set holds {symbols}, of which there is nothing among the "
-                f"{len(splits.train)} training structures ({', '.join(model.type_names)}): train "
-                "on more structures, take another seed of the split, or leave those out"
-            )
 
 
 def _write_result(
@@ -164,7 +155,7 @@ def _write_result(
         "history": result.history,
         "environment": environment(),
     }  # fmt: skip
-    _write_json(path, values)
+    replace_file(path, (json.dumps(values, indent=1) + "\n").encode())
     save_learning_curves(workdir / "learning_curves.png", result.history, result.best, fitted.test)
     save_parity(workdir / "parity.png", result.potential, sets.test)
 
@@ -175,10 +166,3 @@ def _footprint_of(path: Path) -> dict[str, Any] | None:
         return json.loads(path.read_text())["footprint"]
     except (OSError, ValueError, KeyError):
         return None
-
-
-def _write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Writes a file whole or not at all."""
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(values, indent=1) + "\n")
-    temporary.replace(path)

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from allegro_jax.committee import Committee
 from allegro_jax.configs import ModelConfig, config_class
 from allegro_jax.datasets import Dataset
+from allegro_jax.potential import Potential
 from allegro_jax.presets import Preset, kinds
-from allegro_jax.training import TrainingConfig, config_from_data
+from allegro_jax.training import TrainingConfig, config_from_data, fine_tuning_config
 
 _STRESS_SHARE = 0.1
 """Share of the stress in the loss of a model that predicts zero, relative to that of the forces."""
@@ -22,7 +24,11 @@ _TRAINING = tuple(field.name for field in dataclasses.fields(TrainingConfig))
 
 
 def configs(
-    preset: Preset, train: Dataset, minutes: float | None, overrides: Mapping[str, Any]
+    preset: Preset,
+    train: Dataset,
+    minutes: float | None,
+    overrides: Mapping[str, Any],
+    init: Potential | Committee | None = None,
 ) -> tuple[ModelConfig, TrainingConfig]:
     """Returns the model and the training of a preset for a training set.
 
@@ -31,10 +37,11 @@ def configs(
         train: Training structures.
         minutes: Time limit in place of the preset's.
         overrides: Fields of `TrainingConfig` or of the model's config, which win.
+        init: What is tuned further. The model is then its own, of the preset counts the training.
 
     Raises:
-        ValueError: If an override has no such field or an invalid value, or weighs labels that
-            the data lack.
+        ValueError: If an override has no such field or an invalid value, weighs labels that the
+            data lack, or is of the model where there is `init`.
     """
     values = {"atoms_per_batch": preset.atoms_per_batch, **preset.model}
     for kind in kinds(train):
@@ -42,6 +49,8 @@ def configs(
     values |= overrides
     _check_names(overrides, values.get("architecture", "2025"))
     _check_labels(overrides, train)
+    if init is not None:
+        _check_tuned(overrides)
     if "batch_size" in overrides or values["atoms_per_batch"] is None:
         del values["atoms_per_batch"]
     training = {name: values.pop(name) for name in _TRAINING if name in values}
@@ -52,7 +61,11 @@ def configs(
     if train.stress is not None and "stress_weight" not in training:
         training["stress_weight"] = stress_weight(train)
     try:
-        model = config_from_data(train, values.pop("cutoff"), **values)
+        if init is None:
+            model = config_from_data(train, values.pop("cutoff"), **values)
+        else:
+            model = fine_tuning_config(init, train)
+            training.setdefault("members", len(init) if isinstance(init, Committee) else 1)
         return model, dataclasses.replace(preset.training, **training)
     except TypeError as error:  # a word where a number belongs, say
         raise ValueError(f"a setting has the wrong type ({error}); given: {overrides}") from error
@@ -86,6 +99,14 @@ def _check_names(overrides: Mapping[str, Any], architecture: str) -> None:
                 f"unknown setting {name!r}{meant} Of the training: {', '.join(_TRAINING)}. "
                 f"Of the model: {', '.join(model)}."
             )
+
+
+def _check_tuned(overrides: Mapping[str, Any]) -> None:
+    if of_model := [name for name in overrides if name not in _TRAINING]:
+        raise ValueError(
+            f"{', '.join(of_model)} would change the model of init, which is tuned as it is: leave "
+            "that out, or init"
+        )
 
 
 def _check_labels(overrides: Mapping[str, Any], train: Dataset) -> None:

@@ -17,7 +17,6 @@ the last padding atom to itself at zero distance.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jraph
@@ -27,7 +26,13 @@ from numpy.typing import DTypeLike
 
 from allegro_jax.datasets.dataset import Dataset, Structure, ragged_rows
 from allegro_jax.graphs.graph_dataset import GraphDataset
-from allegro_jax.graphs.padding import Capacity, rounded_capacity, smallest_fit
+from allegro_jax.graphs.padding import (
+    Capacity,
+    padded_rows,
+    present,
+    rounded_capacity,
+    smallest_fit,
+)
 
 _NEIGHBOR_STEP = 64  # a change of the bound recompiles
 
@@ -92,18 +97,18 @@ def batch(
     first_row = np.repeat(np.cumsum(n_atoms) - n_atoms, n_edges)
     last = capacity.atoms - 1
     return jraph.GraphsTuple(
-        nodes=_present(
-            positions=_padded(graphs.positions, atoms, capacity.atoms, dtype),
-            species=_padded(graphs.species_index, atoms, capacity.atoms, np.int32),
-            forces=_padded(graphs.forces, atoms, capacity.atoms, dtype),
+        nodes=present(
+            positions=padded_rows(graphs.positions, atoms, capacity.atoms, dtype),
+            species=padded_rows(graphs.species_index, atoms, capacity.atoms, np.int32),
+            forces=padded_rows(graphs.forces, atoms, capacity.atoms, dtype),
         ),
-        edges={"shifts": _padded(graphs.shifts, edges, capacity.edges, dtype)},
+        edges={"shifts": padded_rows(graphs.shifts, edges, capacity.edges, dtype)},
         receivers=_endpoints(graphs.centres[edges] + first_row, capacity.edges, last),
         senders=_endpoints(graphs.neighbors[edges] + first_row, capacity.edges, last),
-        globals=_present(
-            cell=_padded(graphs.cell, indices, capacity.graphs, dtype),
-            energy=_padded(graphs.energy, indices, capacity.graphs, dtype),
-            stress=_padded(graphs.stress, indices, capacity.graphs, dtype),
+        globals=present(
+            cell=padded_rows(graphs.cell, indices, capacity.graphs, dtype),
+            energy=padded_rows(graphs.energy, indices, capacity.graphs, dtype),
+            stress=padded_rows(graphs.stress, indices, capacity.graphs, dtype),
             max_neighbors=neighbor_bound(graphs),
         ),
         n_node=_sizes(n_atoms, capacity.atoms - total_atoms, capacity.graphs),
@@ -138,17 +143,6 @@ def batch_structures(
     return batch(graphs, np.arange(len(graphs)), capacity, dtype)
 
 
-def _padded(
-    source: np.ndarray | None, rows: Int[np.ndarray, "rows"], size: int, dtype: DTypeLike
-) -> np.ndarray | None:
-    """Rows of `source` in the new dtype, followed by zeros up to `size` rows."""
-    if source is None:
-        return None
-    padded = np.zeros((size, *source.shape[1:]), dtype)
-    padded[: len(rows)] = source[rows]
-    return padded
-
-
 def _endpoints(
     rows: Int[np.ndarray, "edges"], size: int, padding_atom: int
 ) -> Int[np.ndarray, "capacity"]:
@@ -164,7 +158,3 @@ def _sizes(
     padded[: len(sizes)] = sizes
     padded[len(sizes)] = padding
     return padded
-
-
-def _present(**arrays: Any) -> dict[str, Any]:
-    return {name: array for name, array in arrays.items() if array is not None}

@@ -15,9 +15,9 @@ from jaxtyping import Array, Bool, Int
 from numpy.typing import DTypeLike
 
 from allegro_jax.datasets.dataset import ragged_rows
-from allegro_jax.graphs.batches import _padded, _present, neighbor_bound
+from allegro_jax.graphs.batches import neighbor_bound
 from allegro_jax.graphs.graph_dataset import GraphDataset
-from allegro_jax.graphs.padding import Capacity
+from allegro_jax.graphs.padding import Capacity, padded_rows, present
 
 
 class FlatGraphs(NamedTuple):
@@ -73,24 +73,24 @@ def flat_graphs(
     edges = ragged_rows(graphs.first_edges[chosen], n_edge)
     every = np.arange(len(chosen))
     return FlatGraphs(
-        n_node=_padded(n_node, every, capacity.graphs, np.int32),
-        n_edge=_padded(n_edge, every, capacity.graphs, np.int32),
-        first_node=_padded(np.cumsum(n_node) - n_node, every, capacity.graphs, np.int32),
-        first_edge=_padded(np.cumsum(n_edge) - n_edge, every, capacity.graphs, np.int32),
-        nodes=_present(
-            positions=_padded(graphs.positions, atoms, capacity.atoms, dtype),
-            species=_padded(graphs.species_index, atoms, capacity.atoms, np.int32),
-            forces=_padded(graphs.forces, atoms, capacity.atoms, dtype),
+        n_node=padded_rows(n_node, every, capacity.graphs, np.int32),
+        n_edge=padded_rows(n_edge, every, capacity.graphs, np.int32),
+        first_node=padded_rows(np.cumsum(n_node) - n_node, every, capacity.graphs, np.int32),
+        first_edge=padded_rows(np.cumsum(n_edge) - n_edge, every, capacity.graphs, np.int32),
+        nodes=present(
+            positions=padded_rows(graphs.positions, atoms, capacity.atoms, dtype),
+            species=padded_rows(graphs.species_index, atoms, capacity.atoms, np.int32),
+            forces=padded_rows(graphs.forces, atoms, capacity.atoms, dtype),
         ),
-        edges=_present(
-            shifts=_padded(graphs.shifts, edges, capacity.edges, dtype),
-            senders=_padded(graphs.neighbors, edges, capacity.edges, np.int32),
-            receivers=_padded(graphs.centres, edges, capacity.edges, np.int32),
+        edges=present(
+            shifts=padded_rows(graphs.shifts, edges, capacity.edges, dtype),
+            senders=padded_rows(graphs.neighbors, edges, capacity.edges, np.int32),
+            receivers=padded_rows(graphs.centres, edges, capacity.edges, np.int32),
         ),
-        globals=_present(
-            cell=_padded(graphs.cell, chosen, capacity.graphs, dtype),
-            energy=_padded(graphs.energy, chosen, capacity.graphs, dtype),
-            stress=_padded(graphs.stress, chosen, capacity.graphs, dtype),
+        globals=present(
+            cell=padded_rows(graphs.cell, chosen, capacity.graphs, dtype),
+            energy=padded_rows(graphs.energy, chosen, capacity.graphs, dtype),
+            stress=padded_rows(graphs.stress, chosen, capacity.graphs, dtype),
             max_neighbors=neighbor_bound(graphs),
         ),
     )

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from allegro_jax.datasets.dataset import Dataset, Structure
+from allegro_jax.graphs.elements import energies_by_number, symbols
 from allegro_jax.graphs.neighbors import NeighborList, neighbor_list
 
 
@@ -74,7 +75,7 @@ class GraphDataset:
         if not items:
             raise ValueError("a GraphDataset needs at least one structure; none came")
         numbers = np.concatenate([item.numbers for item in items])
-        references = None if atomic_energies is None else _by_number(atomic_energies)
+        references = None if atomic_energies is None else energies_by_number(atomic_energies)
         species = tuple(int(number) for number in species)
         edges = [_edges(k, item, cutoff) for k, item in enumerate(items)]
         n_atoms = np.array([len(item.numbers) for item in items])
@@ -148,20 +149,6 @@ def average_neighbors(structures: Dataset | Sequence[Structure], cutoff: float) 
     return GraphDataset.build(structures, cutoff, species.tolist()).average_neighbors
 
 
-def _by_number(
-    atomic_energies: Mapping[int, float] | Mapping[str, float],
-) -> dict[int, float]:
-    from ase.data import atomic_numbers
-
-    unknown = [key for key in atomic_energies if isinstance(key, str) and key not in atomic_numbers]
-    if unknown:
-        raise ValueError(f"atomic_energies has keys that are not chemical symbols: {unknown}")
-    return {
-        atomic_numbers[key] if isinstance(key, str) else int(key): float(energy)
-        for key, energy in atomic_energies.items()
-    }
-
-
 def _edges(k: int, structure: Structure, cutoff: float) -> NeighborList:
     try:
         return neighbor_list(structure.positions, structure.cell, structure.pbc, cutoff)
@@ -177,8 +164,8 @@ def _species_index(
     unseen = sorted(set(np.unique(numbers).tolist()) - set(species))
     if unseen:
         raise ValueError(
-            f"the structures hold the elements {_symbols(unseen)}, but the species are "
-            f"{_symbols(species)}; add them to the species or leave those structures out"
+            f"the structures hold the elements {symbols(unseen)}, but the species are "
+            f"{symbols(species)}; add them to the species or leave those structures out"
         )
     table = np.zeros(max(species) + 1, np.int32)
     table[list(species)] = np.arange(len(species))
@@ -200,8 +187,8 @@ def _network_energies(
     missing = sorted(set(np.unique(numbers).tolist()) - set(atomic_energies))
     if missing:
         raise ValueError(
-            f"no reference energy for the elements {_symbols(missing)}; atomic_energies knows "
-            f"{_symbols(sorted(atomic_energies))}"
+            f"no reference energy for the elements {symbols(missing)}; atomic_energies knows "
+            f"{symbols(sorted(atomic_energies))}"
         )
     table = np.zeros(int(numbers.max()) + 1)
     for number in np.unique(numbers):
@@ -216,9 +203,3 @@ def _filled(parts: list[np.ndarray | None], shapes: Sequence[tuple[int, ...]]) -
         return None
     pairs = zip(parts, shapes, strict=True)
     return np.concatenate([np.full(size, np.nan) if part is None else part for part, size in pairs])
-
-
-def _symbols(numbers: Sequence[int]) -> str:
-    from ase.data import chemical_symbols  # on errors alone
-
-    return ", ".join(chemical_symbols[number] for number in numbers)

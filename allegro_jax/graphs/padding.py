@@ -9,9 +9,11 @@ recompile anything.
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Int
+from numpy.typing import DTypeLike
 
 if TYPE_CHECKING:
     from allegro_jax.graphs.graph_dataset import GraphDataset
@@ -126,3 +128,19 @@ def _coarse(size: int, floor: int) -> int:
 
 def _round_up(size: int, step: int) -> int:
     return -(-size // step) * step
+
+
+def padded_rows(
+    source: np.ndarray | None, rows: Int[np.ndarray, "rows"], size: int, dtype: DTypeLike
+) -> np.ndarray | None:
+    """Returns rows of an array in another dtype, followed by zeros up to `size` rows."""
+    if source is None:
+        return None
+    padded = np.zeros((size, *source.shape[1:]), dtype)
+    padded[: len(rows)] = source[rows]
+    return padded
+
+
+def present(**arrays: Any) -> dict[str, Any]:
+    """Returns those of the arrays of a graph that there are."""
+    return {name: array for name, array in arrays.items() if array is not None}

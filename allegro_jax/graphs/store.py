@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -16,40 +14,12 @@ from jaxtyping import Float, Int
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets.dataset import Dataset, Structure, ragged_rows
 from allegro_jax.datasets.statistics import Statistics, summary
-from allegro_jax.graphs.graph_dataset import GraphDataset, _by_number, _symbols
+from allegro_jax.graphs.elements import energies_by_number, symbols
+from allegro_jax.graphs.graph_dataset import GraphDataset
+from allegro_jax.graphs.mapped_graphs import LookedUp, MappedGraphs
 from allegro_jax.graphs.store_files import COLUMNS, MappedFile
+from allegro_jax.graphs.store_header import StoreHeader, read_header
 from allegro_jax.graphs.store_summary import COMPOSITION
-
-FORMAT = 1
-HEADER = "store.json"
-
-
-@dataclasses.dataclass(frozen=True)
-class StoreHeader:
-    """What is known of a store without reading its arrays.
-
-    Attributes:
-        plan: What it was written from: name, cutoff, species asked for, source.
-        units: Of every quantity, for readers of the file.
-        rows: Structures, atoms and edges.
-        columns: Names of the arrays.
-        species: Atomic numbers.
-        statistics: Of the whole store: atomic energies by least squares (normal equations in
-            float64), spread of the energies, force rms, average number of neighbours.
-        groups: Labels that the numbers in the array `group` stand for, or None.
-        splits: Official splits, as rows.
-        content: Hash of all arrays.
-    """
-
-    plan: dict[str, Any]
-    units: dict[str, str]
-    rows: dict[str, int]
-    columns: list[str]
-    species: list[int]
-    statistics: dict[str, Any]
-    groups: list[str] | None
-    splits: dict[str, list[int]]
-    content: str
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -206,6 +176,11 @@ class GraphStore:
             )
         return dataclasses.replace(self, rows=self.rows[indices])
 
+    @cached_property
+    def max_neighbors(self) -> int:
+        """Edges of the atom that has most."""
+        return int(self._of_structures("max_neighbors").max())
+
     def check_cutoff(self, cutoff: float) -> None:
         """Raises ValueError if the neighbour lists are for another cutoff (Å)."""
         if cutoff != self.cutoff:
@@ -240,7 +215,7 @@ class GraphStore:
         Raises:
             ValueError: An element outside of `species` or without a reference energy.
         """
-        references = None if atomic_energies is None else _by_number(atomic_energies)
+        references = None if atomic_energies is None else energies_by_number(atomic_energies)
         is_periodic = np.asarray(self._of_structures("pbc").any(axis=1))
         stress = self.stress
         return MappedGraphs(
@@ -249,7 +224,7 @@ class GraphStore:
             n_atoms=self.n_atoms,
             n_edges=self.n_edges,
             positions=self._array("positions"),
-            species_index=_Looked(self._array("numbers"), self._table(species)),  # type: ignore[arg-type]
+            species_index=LookedUp(self._array("numbers"), self._table(species)),  # type: ignore[arg-type]
             centres=self._array("centres"),
             neighbors=self._array("neighbors"),
             shifts=self._array("shifts"),
@@ -298,8 +273,8 @@ class GraphStore:
         unseen = sorted(set(self.elements) - set(species))
         if unseen:
             raise ValueError(
-                f"the store {self.name} holds the elements {_symbols(unseen)}, but the species of "
-                f"the model are {_symbols(species)}; add them to the species or select structures "
+                f"the store {self.name} holds the elements {symbols(unseen)}, but the species of "
+                f"the model are {symbols(species)}; add them to the species or select structures "
                 "without them"
             )
         table = np.zeros(256, np.int32)
@@ -317,8 +292,8 @@ class GraphStore:
         missing = sorted(set(self.elements) - set(references))
         if missing:
             raise ValueError(
-                f"no reference energy for the elements {_symbols(missing)} of the store "
-                f"{self.name}; atomic_energies knows {_symbols(sorted(references))}"
+                f"no reference energy for the elements {symbols(missing)} of the store "
+                f"{self.name}; atomic_energies knows {symbols(sorted(references))}"
             )
         table = np.zeros(256)
         table[list(references)] = list(references.values())
@@ -331,63 +306,6 @@ class GraphStore:
         return self.energy - np.concatenate(sums)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class MappedGraphs(GraphDataset):
-    """Graphs of a store. Arrays of atoms and edges are those of the whole store, on disk.
-
-    The rows of structure k begin at `first_atoms[k]` and `first_edges[k]`.
-
-    Attributes:
-        store: The structures.
-    """
-
-    store: GraphStore
-
-    @property
-    def first_atoms(self) -> Int[np.ndarray, "structures"]:
-        """Row of the first atom of each structure."""
-        return self.store.first_atoms
-
-    @property
-    def first_edges(self) -> Int[np.ndarray, "structures"]:
-        """Row of the first edge of each structure."""
-        return self.store.first_edges
-
-    @cached_property
-    def max_neighbors(self) -> int:
-        """Edges of the atom that has most."""
-        return int(self.store._of_structures("max_neighbors").max())
-
-    def fetch(self, rows: Int[np.ndarray, "chosen"]) -> None:
-        """Has the disk read structures, all at once, while this process goes on.
-
-        Args:
-            rows: Which, in the order of the disk.
-        """
-        self.store.fetch(rows)
-
-    def release(self) -> None:
-        """Takes mapped pages out of the memory of this process."""
-        self.store.release()
-
-
-class _Looked:
-    """`table[array]` without making it: the species of atoms whose numbers are on disk."""
-
-    def __init__(self, array: np.ndarray, table: np.ndarray) -> None:
-        self._array, self._table = array, table
-        self.shape, self.size, self.dtype = array.shape, array.size, table.dtype
-
-    def __len__(self) -> int:
-        return len(self._array)
-
-    def __getitem__(self, rows: Any) -> np.ndarray:
-        return np.asarray(self._table[self._array[rows]])
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self[:], dtype)
-
-
 def open_store(folder: Path | str) -> GraphStore:
     """Opens a store that `write_store` has finished; nothing but its small arrays is read.
 
@@ -396,16 +314,7 @@ def open_store(folder: Path | str) -> GraphStore:
         ValueError: It has another format, or is damaged.
     """
     folder = Path(folder)
-    if not (folder / HEADER).is_file():
-        state = "is not finished: call write_store again" if folder.is_dir() else "does not exist"
-        raise FileNotFoundError(f"the store {folder} {state}")
-    values = json.loads((folder / HEADER).read_text())
-    if values["plan"]["format"] != FORMAT:
-        raise ValueError(
-            f"{folder} is a store of format {values['plan']['format']}; this version reads "
-            f"{FORMAT}: write it again"
-        )
-    header = StoreHeader(**values)
+    header = read_header(folder)
     files = {name: _mapped(folder, name, header) for name in [*header.columns, COMPOSITION]}
     return GraphStore(folder, header, np.arange(header.rows["structures"]), files)
 

@@ -22,7 +22,7 @@ from allegro_jax.datasets.dataset import Dataset, Structure
 from allegro_jax.datasets.frames import Labels
 from allegro_jax.datasets.sources import open_source
 from allegro_jax.graphs.graph_dataset import GraphDataset
-from allegro_jax.graphs.store import FORMAT, HEADER, GraphStore, open_store
+from allegro_jax.graphs.store import GraphStore, open_store
 from allegro_jax.graphs.store_files import (
     COLUMNS,
     MAX_ATOMS,
@@ -32,6 +32,7 @@ from allegro_jax.graphs.store_files import (
     locked,
     write_json,
 )
+from allegro_jax.graphs.store_header import FORMAT, HEADER
 from allegro_jax.graphs.store_summary import summarise
 
 JOURNAL = "unfinished.json"

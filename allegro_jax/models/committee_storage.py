@@ -5,7 +5,6 @@ content, and is replaced in one step after they are in place: readers find the o
 new one. Every member can be read as a potential alone.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -13,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from allegro_jax.configs import ModelConfig
+from allegro_jax.digests import digest
 from allegro_jax.models.energy import Params
 from allegro_jax.models.storage import COMMITTEE as HEADER
 from allegro_jax.models.storage import CONFIG, read_potential, replace_file, write_potential
@@ -74,9 +73,5 @@ def _inside(folder: Path, names: Any) -> list[str]:
 
 
 def _digest(members: Sequence[Parts]) -> str:
-    digest = hashlib.sha256()
-    for config, params, atomic_energies in members:
-        digest.update(json.dumps([config.to_json(), dict(atomic_energies)]).encode())
-        for leaf in jax.tree.leaves(params):
-            digest.update(np.asarray(leaf).tobytes())
-    return digest.hexdigest()[:12]
+    text = json.dumps([[config.to_json(), dict(energies)] for config, _, energies in members])
+    return digest(jax.tree.leaves([params for _, params, _ in members]), text)[:12]

@@ -19,8 +19,8 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
+from allegro_jax.digests import digest
 from allegro_jax.sharding.data import local_copy
-from allegro_jax.training.digests import digest
 
 _ROOM = 1.1  # free space that a write needs, over the size of its arrays
 _ROOM_BYTES = 1_000_000

@@ -8,7 +8,6 @@ the energies they had, but for reference energies, and the forces.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -17,17 +16,18 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from ase.data import chemical_symbols
 from jaxtyping import Array, Int
 
 from allegro_jax.committee import Committee
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
+from allegro_jax.digests import digest
 from allegro_jax.graphs import GraphStore
 from allegro_jax.models.energy import Params, initial_params, master_params, precision_scope
 from allegro_jax.models.storage import flatten, unflatten
 from allegro_jax.potential import Potential
 from allegro_jax.training.config import TrainingConfig
+from allegro_jax.training.elements import symbols_of
 from allegro_jax.training.freezing import frozen_names
 from allegro_jax.training.references import corrected_references
 from allegro_jax.training.setup import atomic_energies
@@ -66,26 +66,24 @@ def starting_point(
         init: What is tuned further, None to begin anew.
 
     Raises:
-        ValueError: If `config` is not that of `init` but for new elements, lacks an element of the
-            training set, the members are not as many as those of `init`, or `training.freeze`
-            names what is not there.
+        ValueError: If `config` is not that of `init` but for new elements, the members are not as
+            many as those of `init`, or `training.freeze` names what is not there.
     """
     seeds = range(training.seed, training.seed + training.members)
-    digest = None
+    identity = None
     if init is None:
         params = [initial_params(config, seed) for seed in seeds]
-        references = atomic_energies(train_set)
+        references = dict.fromkeys(config.type_names, 0.0) | atomic_energies(train_set)
     else:
         members = _members_of(init, training.members)
-        _check_elements(config, train_set)
         olds = zip(members, seeds, strict=True)
         carried = [carried_over(member, config, seed) for member, seed in olds]
         references = corrected_references(carried, train_set, members[0].config, training)
-        params, digest = [member.params for member in carried], _digest(carried)
+        params, identity = [member.params for member in carried], _digest(carried)
     frozen_names(params[0], training.freeze)
     # Copies: steps take the memory of what they begin with, and `init` is still needed.
     own = [jax.tree.map(jnp.copy, master_params(member)) for member in params]
-    return Start(own, references, digest)
+    return Start(own, references, identity)
 
 
 def fine_tuning_config(init: Potential | Committee, train_set: Dataset | GraphStore) -> ModelConfig:
@@ -109,8 +107,7 @@ def fine_tuning_config(init: Potential | Committee, train_set: Dataset | GraphSt
         ('H', 'O', 'C')
     """
     config = init.config
-    symbols = [chemical_symbols[number] for number in train_set.elements]
-    added = tuple(symbol for symbol in symbols if symbol not in config.type_names)
+    added = tuple(name for name in symbols_of(train_set) if name not in config.type_names)
     changes: dict[str, Any] = {"type_names": (*config.type_names, *added)}
     for field in _PER_TYPE:
         value = getattr(config, field)
@@ -254,16 +251,6 @@ def _check_same_model(old: ModelConfig, new: ModelConfig) -> None:
         )
 
 
-def _check_elements(config: ModelConfig, train_set: Dataset | GraphStore) -> None:
-    symbols = [chemical_symbols[number] for number in train_set.elements]
-    lacking = [symbol for symbol in symbols if symbol not in config.type_names]
-    if lacking:
-        raise ValueError(
-            f"the training set has {lacking}, and the config has the types {config.type_names}; "
-            "start from `fine_tuning_config(init, train_set)`, which adds them"
-        )
-
-
 def _by_old_types(field: str, old: ModelConfig, new: ModelConfig) -> tuple[Any, Any]:
     """Values of the old types in both configs."""
     default = 0.0 if field == "per_type_energy_shifts" else 1.0
@@ -286,9 +273,6 @@ def _edge_cutoffs(config: ModelConfig, old: ModelConfig) -> Any:
 
 
 def _digest(potentials: Sequence[Potential]) -> str:
-    digest = hashlib.sha256()
-    for potential in potentials:
-        digest.update(json.dumps(potential.atomic_energies, sort_keys=True).encode())
-        for leaf in jax.tree.leaves(potential.params):
-            digest.update(np.asarray(leaf).tobytes())
-    return digest.hexdigest()
+    references = [potential.atomic_energies for potential in potentials]
+    arrays = jax.tree.leaves([potential.params for potential in potentials])
+    return digest(arrays, text=json.dumps(references, sort_keys=True))

@@ -33,7 +33,7 @@ class History:
     @property
     def best(self) -> Row:
         """The first row with the lowest error; empty while there is none."""
-        return min(self.rows, key=lambda row: row[self.metric], default={})
+        return min(self.rows, key=lambda row: _or_infinite(row[self.metric]), default={})
 
     @property
     def errors(self) -> list[float]:
@@ -85,6 +85,11 @@ def reason_to_stop(
     return None
 
 
+def is_lower(error: float, than: float) -> bool:
+    """Tells whether an error is lower than another; one that is no number is above all."""
+    return _or_infinite(error) < _or_infinite(than)
+
+
 def waited(errors: Sequence[float], min_delta: float = 0.0) -> int:
     """Returns how many epochs ago the error last fell by more than `min_delta`.
 
@@ -102,3 +107,7 @@ def waited(errors: Sequence[float], min_delta: float = 0.0) -> int:
         if error < reference - min_delta:
             reference, epochs = error, 0
     return epochs
+
+
+def _or_infinite(error: float) -> float:
+    return math.inf if math.isnan(error) else error

@@ -21,6 +21,7 @@ from allegro_jax.configs import ModelConfig
 from allegro_jax.models.base import EdgeEnergyModel
 from allegro_jax.models.energy import Params
 from allegro_jax.potential import Potential
+from allegro_jax.training.history import is_lower
 from allegro_jax.training.metrics import ErrorSums, batch_errors
 from allegro_jax.training.step import TrainState, evaluation_step
 
@@ -83,7 +84,7 @@ def improved(history: Sequence[Mapping[str, float]], metric: str, members: int) 
     """Tells for every member whether its error in the last row is the lowest so far."""
     names = [metric] if members == 1 else [f"{metric}/member_{k}" for k in range(members)]
     *before, last = history
-    return [all(last[name] < row[name] for row in before) for name in names]
+    return [all(is_lower(last[name], row[name]) for row in before) for name in names]
 
 
 def with_improved(best: Params, new: Params, is_better: Sequence[bool]) -> Params:

@@ -52,7 +52,7 @@ def corrected_references(
         )
     symbols = first.config.type_names
     rows = _sample(train_set)
-    counts = _composition(train_set, first.config.atomic_numbers)[rows]
+    counts = train_set.composition(first.config.atomic_numbers)[rows]
     structures = [train_set[int(row)] for row in rows]
     predicted = np.mean([[r.energy for r in member(structures)] for member in members], axis=0)
     left = train_set.energy[rows] - predicted
@@ -81,15 +81,6 @@ def _sample(dataset: Dataset | GraphStore) -> np.ndarray:
     """Structures evenly over the set, and some of each element."""
     if len(dataset) <= _MOST:
         return np.arange(len(dataset))
-    counts = _composition(dataset, dataset.elements)
+    counts = dataset.composition(dataset.elements)
     holders = [np.flatnonzero(column)[:_OF_ELEMENT] for column in counts.T]
     return np.unique(np.concatenate([np.linspace(0, len(dataset) - 1, _MOST, dtype=int), *holders]))
-
-
-def _composition(
-    dataset: Dataset | GraphStore, numbers: Sequence[int]
-) -> Float[np.ndarray, "structures elements"]:
-    if isinstance(dataset, GraphStore):
-        return dataset.composition(numbers)
-    is_element = dataset.numbers[:, None] == np.array(numbers)
-    return np.add.reduceat(is_element.astype(np.float64), dataset.offsets[:-1])

@@ -14,11 +14,12 @@ import numpy as np
 from allegro_jax.committee import Committee
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
+from allegro_jax.digests import data_digest
 from allegro_jax.graphs import GraphDataset, GraphStore, graphs_for
 from allegro_jax.potential import Potential
 from allegro_jax.sharding.data import DataParallel, any_process, local_copy
 from allegro_jax.training.config import TrainingConfig
-from allegro_jax.training.digests import data_digest
+from allegro_jax.training.elements import check_elements, warn_of_unlearned
 from allegro_jax.training.fine_tuning import starting_point
 from allegro_jax.training.footprint import Footprint, footprint
 from allegro_jax.training.history import History, Row, reason_to_stop
@@ -68,6 +69,9 @@ class Run:
         valid_sets = named_sets(valid_set)
         deciding = next(iter(valid_sets.values()))
         self.history = History(deciding_metric(training.metric, train_set, deciding))
+        known = () if init is None else init.config.type_names
+        check_elements(config, train_set, valid_sets, known)
+        warn_of_unlearned(config, train_set, known)
         start = starting_point(config, training, train_set, init)
         self._references = start.atomic_energies
         self._devices = DataParallel.over(training.batch_size, training.devices)

@@ -152,7 +152,7 @@ def test_frames_without_energies_are_named(data: Dataset) -> None:
 
 
 def test_elements_that_only_the_test_has_are_found_before_the_training(data: Dataset) -> None:
-    with pytest.raises(ValueError, match="the test set holds Cu, of which there is nothing"):
+    with pytest.raises(ValueError, match="the set 'test' holds Cu, of which there is nothing"):
         fit(data, "tiny", test="cu", **SETTINGS)
 
 

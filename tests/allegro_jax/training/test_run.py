@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from allegro_jax.datasets import Dataset, load
+from allegro_jax.digests import data_digest
 from allegro_jax.training import (
     Progress,
     TrainingResult,
@@ -21,7 +22,6 @@ from allegro_jax.training import (
     train,
 )
 from allegro_jax.training import checkpoints as checkpoints_module
-from allegro_jax.training.digests import data_digest
 from allegro_jax.training.evaluation import evaluate
 from allegro_jax.training.validation import deciding_metric, named_sets
 from tests.allegro_jax.training import killed

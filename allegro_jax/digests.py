@@ -23,7 +23,7 @@ def digest(arrays: Iterable[Any], text: str = "") -> str:
 
     Example:
         >>> import numpy as np
-        >>> from allegro_jax.training.digests import digest
+        >>> from allegro_jax.digests import digest
         >>> digest([np.zeros(2)]) == digest([np.zeros(2, np.float32)])
         False
     """

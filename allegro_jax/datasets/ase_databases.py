@@ -39,7 +39,10 @@ class AseDatabase:
     def frames(self, start: int = 0) -> Iterator[Structure]:
         """Yields the rows from number `start` on, in the order of their ids."""
         reader = FrameReader(self._labels, str(self._path))
-        for k in self._numbers()[start:]:
+        numbers = self._numbers()
+        if start:  # the keys are those of the first row, wherever reading begins
+            reader.read(_atoms(self._database.get(id=numbers[0])), f"row {numbers[0]}")
+        for k in numbers[start:]:
             yield reader.read(_atoms(self._database.get(id=k)), f"row {k}")
 
     def _numbers(self) -> list[int]:

@@ -4,16 +4,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float
 
+from allegro_jax.datasets.ase_labels import (
+    ENERGY_KEYS,
+    FORCES_KEYS,
+    STRESS_KEYS,
+    as_energy,
+    as_forces,
+    as_stress,
+    available,
+    candidates,
+    label,
+)
 from allegro_jax.datasets.dataset import Dataset
 
 if TYPE_CHECKING:
     import ase
-
-# A REF_ label is always meant as the target; a calculator's result may be a model's.
-ENERGY_KEYS = ("REF_energy", "energy", "dft_energy")
-FORCES_KEYS = ("REF_forces", "forces", "dft_forces")
-STRESS_KEYS = ("REF_stress", "stress", "dft_stress")
 
 
 def read_ase(
@@ -63,28 +70,30 @@ def dataset_of_atoms(
     path = path or Path(name)
     if not frames or any(len(atoms) == 0 for atoms in frames):
         raise ValueError(f"{path} holds {len(frames)} frames; expected frames with atoms in them")
-    energy = _collect(frames, _keys(energy_key, ENERGY_KEYS), path, "energy")
-    forces = _collect(frames, _keys(forces_key, FORCES_KEYS), path, "forces")
+    energy = _collect(frames, candidates(energy_key, ENERGY_KEYS), path, "energy")
+    forces = _collect(frames, candidates(forces_key, FORCES_KEYS), path, "forces")
     stress = _collect(frames, STRESS_KEYS, path, "stress")
     if energy is None:
         raise ValueError(
-            f"{path}: no frame has an energy under {_keys(energy_key, ENERGY_KEYS)}; the first "
-            f"frame has {_available(frames[0])}: give energy_key"
+            f"{path}: no frame has an energy under {candidates(energy_key, ENERGY_KEYS)}; the "
+            f"first frame has {available(frames[0])}: give energy_key"
         )
     if forces is None and forces_key is not None:
         raise ValueError(
             f"{path}: no frame has forces under {forces_key!r}; the first frame has "
-            f"{_available(frames[0])}"
+            f"{available(frames[0])}"
         )
+    n_atoms = [len(atoms) for atoms in frames]
+    places = [f"frame {k} of {path}" for k in range(len(frames))]
     kinds = [atoms.info.get("config_type") for atoms in frames]
     return Dataset(
         name=name,
         numbers=np.concatenate([atoms.numbers for atoms in frames]),
         positions=np.concatenate([atoms.positions for atoms in frames]),
-        n_atoms=np.array([len(atoms) for atoms in frames]),
-        energy=np.array([_energy(value, k, path) for k, value in enumerate(energy)]),
-        forces=None if forces is None else _forces(forces, frames, path),
-        stress=None if stress is None else np.stack([_stress(value) for value in stress]),
+        n_atoms=np.array(n_atoms),
+        energy=np.array([as_energy(*pair) for pair in zip(energy, places, strict=True)], float),
+        forces=None if forces is None else _forces(forces, n_atoms, places),
+        stress=None if stress is None else _stress(stress, places),
         cell=np.stack([np.asarray(atoms.cell) for atoms in frames]),
         pbc=np.stack([atoms.pbc for atoms in frames]),
         config_type=None if None in kinds else np.array(kinds, dtype=str),
@@ -106,20 +115,6 @@ def _frames(path: Path) -> list["ase.Atoms"]:
         ) from error
 
 
-def _keys(given: str | None, usual: tuple[str, ...]) -> tuple[str, ...]:
-    return usual if given is None else (given,)
-
-
-def _label(atoms: "ase.Atoms", key: str) -> Any:
-    results = {} if atoms.calc is None else atoms.calc.results
-    return atoms.info.get(key, atoms.arrays.get(key, results.get(key)))
-
-
-def _available(atoms: "ase.Atoms") -> list[str]:
-    results = {} if atoms.calc is None else atoms.calc.results
-    return sorted({*atoms.info, *atoms.arrays, *results} - {"numbers", "positions"})
-
-
 def _collect(
     frames: list["ase.Atoms"], keys: tuple[str, ...], path: Path, what: str
 ) -> list[Any] | None:
@@ -128,12 +123,12 @@ def _collect(
     None when no key is in use.
     """
     for place, key in enumerate(keys):
-        values = [_label(atoms, key) for atoms in frames]
+        values = [label(atoms, key) for atoms in frames]
         if all(value is None for value in values):
             continue
         for k, atoms in enumerate(frames):
             others = [] if values[k] is not None else keys[place + 1 :]
-            if found := [other for other in others if _label(atoms, other) is not None]:
+            if found := [other for other in others if label(atoms, other) is not None]:
                 raise ValueError(
                     f"{path}: frame {k} has no {what} under {key!r}, as others have, but one under "
                     f"{found[0]!r}; {_one_key(what)}"
@@ -148,35 +143,16 @@ def _one_key(what: str) -> str:
     return f"say which with {what}_key, or store all of them under one key"
 
 
-def _energy(value: Any, k: int, path: Path) -> float:
-    try:
-        return np.nan if value is None else float(value)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path}: the energy of frame {k} is not a number: {value!r}") from error
+def _forces(
+    values: list[Any], n_atoms: list[int], places: list[str]
+) -> Float[np.ndarray, "atoms 3"]:
+    """Forces of all frames; NaN where a frame has none."""
+    items = zip(values, n_atoms, places, strict=True)
+    found = [(as_forces(value, n, place), n) for value, n, place in items]
+    return np.concatenate([np.full((n, 3), np.nan) if v is None else v for v, n in found])
 
 
-def _forces(values: list[Any], frames: list["ase.Atoms"], path: Path) -> np.ndarray:
-    sizes = [(len(atoms), 3) for atoms in frames]
-    for k, (value, size) in enumerate(zip(values, sizes, strict=True)):
-        if value is not None and np.shape(value) != size:
-            raise ValueError(
-                f"{path}: the forces of frame {k} must have shape {size}; they have "
-                f"{np.shape(value)}"
-            )
-    pairs = zip(values, sizes, strict=True)
-    return np.concatenate(
-        [np.full(size, np.nan) if value is None else np.asarray(value) for value, size in pairs]
-    )
-
-
-def _stress(value: Any) -> np.ndarray:
-    """A 3x3 stress from 3x3, 9 numbers, or the 6 of Voigt in the order of ASE; NaN from None."""
-    if value is None:
-        return np.full((3, 3), np.nan)
-    value = np.asarray(value, np.float64).ravel()
-    if value.size == 6:
-        xx, yy, zz, yz, xz, xy = value
-        return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-    if value.size == 9:
-        return value.reshape(3, 3)
-    raise ValueError(f"a stress has 6 or 9 components; came {value.size}")
+def _stress(values: list[Any], places: list[str]) -> Float[np.ndarray, "structures 3 3"]:
+    """Stresses of all frames; NaN where a frame has none."""
+    found = [as_stress(value, place) for value, place in zip(values, places, strict=True)]
+    return np.stack([np.full((3, 3), np.nan) if value is None else value for value in found])

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from allegro_jax.datasets.ase_files import (
+from allegro_jax.datasets.ase_labels import (
     ENERGY_KEYS,
     FORCES_KEYS,
     STRESS_KEYS,
-    _available,
-    _keys,
-    _label,
-    _stress,
+    as_energy,
+    as_forces,
+    as_stress,
+    available,
+    candidates,
+    label,
 )
 from allegro_jax.datasets.dataset import Structure
 
@@ -51,9 +53,9 @@ class FrameReader:
         self._place, self._group, self._count = place, labels.group, 0
         self._given = {key for key in (labels.energy, labels.forces, labels.stress) if key}
         self._keys = {
-            "energy": _keys(labels.energy, ENERGY_KEYS),
-            "forces": _keys(labels.forces, FORCES_KEYS),
-            "stress": _keys(labels.stress, STRESS_KEYS),
+            "energy": candidates(labels.energy, ENERGY_KEYS),
+            "forces": candidates(labels.forces, FORCES_KEYS),
+            "stress": candidates(labels.stress, STRESS_KEYS),
         }
         self._found: dict[str, str] = {}
 
@@ -74,36 +76,37 @@ class FrameReader:
         if all(value is None for value in values.values()):
             raise ValueError(
                 f"{place} has no label; looked for an energy under {self._keys['energy']}, it has "
-                f"{_available(atoms)}: give energy_key, or leave the frame out"
+                f"{available(atoms)}: give energy_key, or leave the frame out"
             )
+        frame = f"{name} of {self._place}"
         group = atoms.info.get(self._group)
         return Structure(
             numbers=np.asarray(atoms.numbers),
             positions=np.asarray(atoms.positions),
             cell=np.asarray(atoms.cell),
             pbc=np.asarray(atoms.pbc),
-            energy=_energy(values["energy"], place),
-            forces=_forces(values["forces"], len(atoms), place),
-            stress=None if values["stress"] is None else _stress(values["stress"]),
+            energy=as_energy(values["energy"], frame),
+            forces=as_forces(values["forces"], len(atoms), frame),
+            stress=as_stress(values["stress"], frame),
             config_type=None if group is None else str(group),
         )
 
     def _value(self, atoms: "ase.Atoms", kind: str, place: str) -> Any:
-        present = [key for key in self._keys[kind] if _label(atoms, key) is not None]
+        present = [key for key in self._keys[kind] if label(atoms, key) is not None]
         if self._count == 1 and not present and self._given & set(self._keys[kind]):
             raise ValueError(
                 f"{place}: no {kind} under {self._keys[kind][0]!r}, the key given; it has "
-                f"{_available(atoms)}"
+                f"{available(atoms)}"
             )
         if not present:
             return None
         key = self._found.setdefault(kind, present[0])
-        if key not in present:
+        if key != present[0]:  # also where both are there: frames before would have the other
             raise ValueError(
-                f"{place} has no {kind} under {key!r}, as others have, but one under "
-                f"{present[0]!r}; store all of them under one key, or say which"
+                f"{place} has the {kind} under {present[0]!r}, the frames before under {key!r}; "
+                "store all of them under one key, or say which"
             )
-        return _label(atoms, key)
+        return label(atoms, key)
 
 
 class AseFile:
@@ -136,20 +139,3 @@ class AseFile:
                 return
             yield reader.read(atoms, f"frame {k}")
             k += 1
-
-
-def _energy(value: Any, place: str) -> float | None:
-    try:
-        return None if value is None else float(value)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{place}: its energy is not a number: {value!r}") from error
-
-
-def _forces(value: Any, atoms: int, place: str) -> np.ndarray | None:
-    if value is None:
-        return None
-    if np.shape(value) != (atoms, 3):
-        raise ValueError(
-            f"{place}: its forces must have shape {(atoms, 3)}; they have {np.shape(value)}"
-        )
-    return np.asarray(value, np.float64)

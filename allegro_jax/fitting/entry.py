@@ -98,7 +98,7 @@ def fit(
     parts = [_part(part, options) for part in (valid, test)]
     splits = default_splits(data, train, *parts, seed=seed)
     if isinstance(init, str | os.PathLike):
-        init = load_potential(init)
+        init = load_potential(os.fspath(init))
     changes = {"seed": seed, **overrides}
     model, training = configs(chosen, splits.train, minutes, changes, init)
     folder = None if workdir is None else Path(workdir)

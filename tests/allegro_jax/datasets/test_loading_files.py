@@ -236,6 +236,7 @@ def test_without_qm9pack_the_extra_is_named(monkeypatch, tmp_path):
         load("qm9", full=True)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("qm9pack") is None, reason="needs pip install 'allegro-jax[qm9]'"
 )

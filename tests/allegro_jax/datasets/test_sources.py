@@ -123,9 +123,10 @@ def test_what_cannot_be_read_says_what_to_do(tmp_path, frames):
         next(open_source(bare).frames())
     with pytest.raises(ValueError, match="item 0: no forces under 'f_pbe', the key given"):
         next(open_source(atoms, Labels(forces="f_pbe")).frames())
-    bare[1].info["dft_energy"] = -1.0
-    with pytest.raises(ValueError, match="no energy under 'energy', as others have, but one under"):
-        list(open_source([atoms[0], bare[1]]).frames())
+    for second in (bare[1], atoms[1]):
+        second.info["REF_energy"] = -1.0
+        with pytest.raises(ValueError, match="energy under 'REF_energy', the frames before under"):
+            list(open_source([atoms[0], second]).frames())
 
 
 def test_a_label_that_a_frame_lacks_is_none(frames):

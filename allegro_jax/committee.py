@@ -3,7 +3,7 @@
 The spread is the standard deviation over members with n - 1 in the denominator (Peterson,
 Christensen & Khorshidi, Phys. Chem. Chem. Phys. 19, 10978 (2017) for committees of potentials). It
 tells where members disagree, which is a sign of error and no bound of it: what all of them get
-wrong alike it does not show. docs/training.md has how closely the two go together on real data.
+wrong alike it does not show. docs/committees.md has how closely the two go together on real data.
 """
 
 import dataclasses

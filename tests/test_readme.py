@@ -13,6 +13,12 @@ LARGE_SYSTEMS, READOUTS = (
 )
 
 
+PAGES = [
+    *(README.parent / name for name in ("README.md", "BUILD.md", "CHANGELOG.md")),
+    *sorted((README.parent / "docs").glob("*.md")),
+]
+
+
 def examples(page: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
 
@@ -32,7 +38,17 @@ def test_example_runs(
     assert capsys.readouterr().out
 
 
-def test_named_files_exist() -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", README.read_text())
-    missing = [link for link in links if not (README.parent / link).exists()]
-    assert not missing
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files_and_sections_that_exist(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
+        name, _, section = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        if section:
+            assert section in sections(target), link
+
+
+def sections(page: Path) -> set[str]:
+    """Anchors of the headings, as they are made on code hosting sites."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in headings}

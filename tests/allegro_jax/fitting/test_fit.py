@@ -1,5 +1,6 @@
 """`fit` takes data of any kind, goes on where it was stopped, and leaves what it promises."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -8,12 +9,14 @@ import jax
 import numpy as np
 import pytest
 
-from allegro_jax import Potential, fit
-from allegro_jax.datasets import Dataset
+from allegro_jax import Committee, Potential, config_from_data, fit, preset
+from allegro_jax.datasets import Dataset, load
 from allegro_jax.fitting import FitResult, as_dataset
+from allegro_jax.fitting.settings import configs
 from allegro_jax.interfaces.ase import AllegroCalculator
 from allegro_jax.monitoring.pictures import by_element, predicted
 from allegro_jax.monitoring.tables import read_table
+from allegro_jax.potential import initial_params
 from allegro_jax.training import TrainingStoppedError
 from tests.small_fits import SETTINGS, SIZES, frames, write_extxyz
 
@@ -154,6 +157,39 @@ def test_frames_without_energies_are_named(data: Dataset) -> None:
 def test_elements_that_only_the_test_has_are_found_before_the_training(data: Dataset) -> None:
     with pytest.raises(ValueError, match="the set 'test' holds Cu, of which there is nothing"):
         fit(data, "tiny", test="cu", **SETTINGS)
+
+
+def test_what_is_tuned_further_keeps_its_model_and_its_number_of_members(data: Dataset) -> None:
+    config = config_from_data(load("cu"), 3.0, l_max=0, num_layers=1)
+    potentials = [Potential(config, initial_params(config, seed)) for seed in (0, 1)]
+    for init, members in ((potentials[0], 1), (Committee.of(potentials), 2)):
+        model, training = configs(preset("small"), data, 2.0, {"loss": "mae"}, init)
+        assert model.type_names == ("Cu", "H", "C")
+        assert dataclasses.replace(model, type_names=("Cu",)) == config
+        assert (training.members, training.time_limit_s, training.loss) == (members, 120.0, "mae")
+    with pytest.raises(ValueError, match="cutoff, num_layers would change the model of init"):
+        fit(data, "tiny", init=potentials[0], cutoff=4.0, num_layers=2)
+
+
+@pytest.mark.slow
+def test_a_committee_is_fitted_saved_and_tuned_further(data: Dataset, tmp_path: Path) -> None:
+    once = {**SETTINGS, "max_epochs": 1}
+    first = fit(data, "tiny", tmp_path / "first", members=2, **once)
+    code = "\n".join(line.strip() for line in first.summary().splitlines()[-3:])
+    atoms = data.to_atoms(0)
+    exec(code, {"atoms": atoms})
+    atoms.get_potential_energy()
+    assert atoms.calc.results["forces_spread"].max() > 0
+    of_training = {"max_epochs": 1, "batch_size": 5, "learning_rate": 1e-9}
+    tuned = fit(data, "tiny", init=tmp_path / "first" / "potential", **of_training)
+    assert isinstance(tuned.potential, Committee)
+    assert tuned.potential.config == first.potential.config
+    close = jax.tree.map(
+        lambda before, after: np.allclose(before, after, atol=1e-6),
+        first.potential.params,
+        tuned.potential.params,
+    )
+    assert all(jax.tree.leaves(close))
 
 
 def test_logs_of_services_need_a_work_directory(data: Dataset) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from allegro_jax.training import TrainingConfig
 from allegro_jax.training.history import History, reason_to_stop, waited
+from allegro_jax.training.members import improved
 
 FALLING = [1.0, 0.5, 0.47, 0.44, 0.41, 0.39]
 
@@ -51,3 +52,20 @@ def test_the_first_of_equal_rows_is_the_best_and_the_losses_begin_anew() -> None
     again = History("error")
     again.restore(history.to_json())
     assert again == history
+
+
+@pytest.mark.parametrize(
+    ("errors", "best", "better"),
+    [
+        ([float("nan"), 0.3, 0.4], 2.0, [True, True, False]),
+        ([0.3, float("nan"), 0.2], 3.0, [True, False, True]),
+    ],
+)
+def test_an_error_that_is_no_number_is_never_the_best(errors, best, better) -> None:
+    history = History("error")
+    for step, error in enumerate(errors):
+        history.losses = [1.0]
+        history.end_epoch(step, 1.0, {"error": error})
+    assert history.best["epoch"] == best
+    found = [improved(history.rows[: k + 1], "error", 1)[0] for k in range(3)]
+    assert found == better

@@ -47,7 +47,7 @@ def result(config, sets, workdir) -> TrainingResult:
 
 
 def test_a_member_is_the_potential_of_a_training_with_its_seed(config, sets, result) -> None:
-    """Up to rounding; optimised for this CPU both are equal to the last bit (docs/training.md)."""
+    """Up to rounding; optimised for this CPU, to the last bit (docs/committees.md)."""
     alone = dataclasses.replace(TOGETHER, members=1, references="keep")
     start = Potential(config, initial_params(config, 1), atomic_energies(sets[0]))
     single = train(config, alone, *sets, init=start)

@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 import jraph
 import numpy as np
-from jaxtyping import Float
 
 from allegro_jax.batched_evaluation import evaluated
+from allegro_jax.committee_result import CommitteeResult, mean_and_spread
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets.dataset import Dataset, Structure
 from allegro_jax.graphs import Capacity
@@ -27,63 +27,13 @@ from allegro_jax.models.build import build_model
 from allegro_jax.models.committee_storage import read_committee, write_committee
 from allegro_jax.models.energy import Params, Predictions, precision_scope, predict
 from allegro_jax.models.storage import COMMITTEE
-from allegro_jax.potential import Potential, Result, default_device
+from allegro_jax.potential import Potential, default_device
 
 if TYPE_CHECKING:
     import ase
 
     from allegro_jax.interfaces.committee_calculator import CommitteeCalculator, OnLimit
     from allegro_jax.sharding.spatial import ShardedCommittee
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class CommitteeResult:
-    """What a committee says about one structure: means over members, and spreads.
-
-    A spread is a standard deviation over members, with n - 1 in the denominator; that of a vector
-    or tensor is the root of the sum of the variances of its components, which no rotation changes.
-
-    Attributes:
-        energy: total energy (eV), reference energies included.
-        forces: eV/Å.
-        atomic_energies: eV, reference energies included.
-        stress: eV/Å³; None without a periodic cell.
-        energy_spread: of the total energy (eV).
-        forces_spread: of the force on every atom (eV/Å).
-        stress_spread: of the stress (eV/Å³); None without a periodic cell.
-        members: what every member says.
-    """
-
-    energy: float
-    forces: Float[np.ndarray, "atoms 3"]
-    atomic_energies: Float[np.ndarray, "atoms"]
-    stress: Float[np.ndarray, "3 3"] | None
-    energy_spread: float
-    forces_spread: Float[np.ndarray, "atoms"]
-    stress_spread: float | None
-    members: tuple[Result, ...]
-
-    @classmethod
-    def of(cls, members: Sequence[Result]) -> Self:
-        """Puts together what two or more members say about one structure."""
-        energy, energy_spread = _mean_and_spread([result.energy for result in members])
-        forces, forces_spread = _mean_and_spread([result.forces for result in members], axes=1)
-        atomic, _ = _mean_and_spread([result.atomic_energies for result in members])
-        stress = stress_spread = None
-        if members[0].stress is not None:
-            stresses = [result.stress for result in members]
-            stress, spread = _mean_and_spread(stresses, axes=2)
-            stress_spread = float(spread)
-        return cls(
-            float(energy),
-            forces,
-            atomic,
-            stress,
-            float(energy_spread),
-            forces_spread,
-            stress_spread,
-            tuple(members),
-        )
 
 
 class Committee:
@@ -170,7 +120,7 @@ class Committee:
         means = {}
         for name in self.config.type_names:
             energies = [member.atomic_energies[name] for member in self.members]
-            means[name] = float(_mean_and_spread(energies)[0])
+            means[name] = float(mean_and_spread(energies)[0])
         return means
 
     def __len__(self) -> int:
@@ -321,19 +271,6 @@ _compiled_predict = jax.jit(predict_members, static_argnums=0)
 def with_members_first(trees: Sequence[Any]) -> Any:
     """Returns one tree whose arrays are those of several, along a new first axis."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
-
-
-def _mean_and_spread(values: Sequence[Any], axes: int = 0) -> tuple[Any, Any]:
-    """Mean and standard deviation over values, summed in squares over their last `axes` axes.
-
-    From the differences to the first value, so that equal ones have a spread of exactly zero and
-    total energies, which are large, lose no digits.
-    """
-    stacked = np.asarray(values, np.float64)
-    difference = stacked - stacked[0]
-    mean = difference.mean(axis=0)
-    squares = ((difference - mean) ** 2).sum(axis=0) / (len(stacked) - 1)
-    return stacked[0] + mean, np.sqrt(squares.sum(axis=tuple(range(-axes, 0))))
 
 
 def _differing(config: ModelConfig, other: ModelConfig) -> str:

@@ -21,22 +21,19 @@ from allegro_jax.datasets.checks import warn_about
 from allegro_jax.datasets.dataset import Dataset, Structure
 from allegro_jax.datasets.frames import Labels
 from allegro_jax.datasets.sources import open_source
-from allegro_jax.graphs.graph_dataset import GraphDataset
 from allegro_jax.graphs.store import GraphStore, open_store
 from allegro_jax.graphs.store_files import (
     COLUMNS,
-    MAX_ATOMS,
-    MAX_SHIFT,
     OF_LABELS,
     ColumnFiles,
     locked,
     write_json,
 )
 from allegro_jax.graphs.store_header import FORMAT, HEADER
+from allegro_jax.graphs.store_rows import CHUNK, optional_labels, store_rows
 from allegro_jax.graphs.store_summary import summarise
 
 JOURNAL = "unfinished.json"
-_CHUNK = 512  # structures that are written together
 _JOURNAL_S = 5.0  # seconds of work that a kill may cost
 
 
@@ -144,13 +141,13 @@ class _Writer:
         self, frames: Iterator[Structure], workers: int, on_progress: Callable[[int], None] | None
     ) -> None:
         """Writes the structures that are missing."""
-        chunks = iter(lambda: list(itertools.islice(frames, _CHUNK)), [])
+        chunks = iter(lambda: list(itertools.islice(frames, CHUNK)), [])
         start, name = self.state.rows["structures"], self._plan["name"]
         jobs = (
-            (name, start + k * _CHUNK, chunk, self._plan["cutoff"], self._labels())
+            (name, start + k * CHUNK, chunk, self._plan["cutoff"], self._labels())
             for k, chunk in enumerate(chunks)
         )
-        for arrays, groups in _mapped(_listed, jobs, workers):
+        for arrays, groups in _mapped(store_rows, jobs, workers):
             self._append(arrays, groups)
             if time.monotonic() - self._saved_at > _JOURNAL_S:
                 self._save()
@@ -209,88 +206,19 @@ def _interrupted(folder: Path, plan: dict[str, Any]) -> _State | None:
 
 def _begun(plan: dict[str, Any], frames: Iterator[Structure]) -> tuple[_State, Iterator[Structure]]:
     """Decides by the labels of the first structures what a store holds."""
-    first = list(itertools.islice(frames, _CHUNK))
+    first = list(itertools.islice(frames, CHUNK))
     if not first:
         raise ValueError(f"{plan['name']} holds no structures")
     present = {
-        label for item in first for label, value in _labels(item).items() if value is not None
+        label
+        for item in first
+        for label, value in optional_labels(item).items()
+        if value is not None
     }
     left_out = {column for label in set(OF_LABELS) - present for column in OF_LABELS[label]}
     rows = {"structures": 0, "atoms": 0, "edges": 0}
     state = _State(rows, [name for name in COLUMNS if name not in left_out], [], "")
     return state, itertools.chain(first, frames)
-
-
-def _labels(structure: Structure) -> dict[str, Any]:
-    group = structure.config_type
-    return {"forces": structure.forces, "stress": structure.stress, "group": group}
-
-
-def _listed(
-    name: str, start: int, structures: list[Structure], cutoff: float, labels: tuple[str, ...]
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Returns the rows of some structures, and their groups."""
-    for k, item in enumerate(structures, start):
-        _check_structure(item, f"{name}: structure {k}", labels)
-    elements = np.unique(np.concatenate([item.numbers for item in structures])).tolist()
-    try:
-        graphs = GraphDataset.build(structures, cutoff, elements)
-    except ValueError as error:
-        raise ValueError(f"{name}, counting from structure {start}: {error}") from error
-    if np.abs(graphs.shifts).max(initial=0) > MAX_SHIFT:
-        raise ValueError(
-            f"{name}: an edge of structures {start} on crosses more than {MAX_SHIFT} cells; lower "
-            "the cutoff or repeat the cell"
-        )
-    owners = graphs.centres + np.repeat(graphs.first_atoms, graphs.n_edges)
-    per_atom = np.bincount(owners, minlength=len(graphs.positions))
-    arrays: dict[str, Any] = {
-        "n_atoms": graphs.n_atoms,
-        "n_edges": graphs.n_edges,
-        "max_neighbors": np.maximum.reduceat(per_atom, graphs.first_atoms),
-        "cell": np.stack([item.cell for item in structures]),
-        "pbc": np.stack([item.pbc for item in structures]),
-        "energy": _or_nan(graphs.energy, (len(graphs),)),
-        "stress": _or_nan(graphs.stress, (len(graphs), 3, 3)),
-        "numbers": np.concatenate([item.numbers for item in structures]),
-        "positions": graphs.positions,
-        "forces": _or_nan(graphs.forces, (len(graphs.positions), 3)),
-        "centres": graphs.centres,
-        "neighbors": graphs.neighbors,
-        "shifts": graphs.shifts,
-    }
-    squares = np.nansum(arrays["forces"] ** 2, axis=1)
-    arrays["force_squares"] = np.add.reduceat(squares, graphs.first_atoms)
-    known = np.sum(~np.isnan(arrays["forces"]), axis=1)
-    arrays["force_count"] = np.add.reduceat(known, graphs.first_atoms)
-    return arrays, [str(item.config_type) for item in structures]
-
-
-def _check_structure(item: Structure, place: str, labels: tuple[str, ...]) -> None:
-    n_atoms = len(item.numbers)
-    if not 1 <= n_atoms <= MAX_ATOMS:
-        raise ValueError(f"{place} has {n_atoms} atoms; a store takes 1 to {MAX_ATOMS}")
-    if item.numbers.min() < 1 or item.numbers.max() > 118:
-        raise ValueError(f"{place}: atomic numbers lie between 1 and 118; came {item.numbers}")
-    values = {"energy": item.energy, **_labels(item)}
-    for label in ("energy", "forces", "stress"):
-        if values[label] is not None and np.isinf(values[label]).any():
-            raise ValueError(f"{place}: its {label} is infinite; drop or repair that structure")
-    if late := [key for key in OF_LABELS if values[key] is not None and key not in labels]:
-        raise ValueError(
-            f"{place} has a label that none of the first {_CHUNK} has: {late[0]}. Put some that "
-            "have it first"
-        )
-    if all(values[key] is None or _is_nan(values[key]) for key in ("energy", "forces", "stress")):
-        raise ValueError(f"{place} has no label (energy, forces or stress); label or drop it")
-
-
-def _is_nan(label: Any) -> bool:
-    return bool(np.isnan(label).all())
-
-
-def _or_nan(label: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
-    return np.full(shape, np.nan) if label is None else label
 
 
 def _mapped(function: Callable[..., Any], jobs: Iterator[Any], workers: int) -> Iterator[Any]:

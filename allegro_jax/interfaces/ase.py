@@ -13,7 +13,7 @@ from allegro_jax.sharding.spatial import ShardedPotential, Sizes
 if TYPE_CHECKING:
     import ase
 
-    from allegro_jax.committee import CommitteeResult
+    from allegro_jax.committee_result import CommitteeResult
     from allegro_jax.potential import Potential, Result
 
 

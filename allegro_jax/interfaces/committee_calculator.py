@@ -11,7 +11,8 @@ from allegro_jax.interfaces.ase import AllegroCalculator
 from allegro_jax.sharding.spatial import ShardedCommittee
 
 if TYPE_CHECKING:
-    from allegro_jax.committee import Committee, CommitteeResult
+    from allegro_jax.committee import Committee
+    from allegro_jax.committee_result import CommitteeResult
 
 OnLimit = Literal["stop", "warn"]
 

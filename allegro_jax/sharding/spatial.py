@@ -31,7 +31,8 @@ from allegro_jax.sharding.parts import AXIS, Evaluation, Parts, compiled_evaluat
 if TYPE_CHECKING:
     import ase
 
-    from allegro_jax.committee import Committee, CommitteeResult
+    from allegro_jax.committee import Committee
+    from allegro_jax.committee_result import CommitteeResult
     from allegro_jax.potential import Potential, Result
 
 

@@ -197,7 +197,7 @@ def copied_on_the_way(structures, folder, copies):
 def test_a_write_killed_at_any_moment_is_taken_up_and_gives_the_same_store(
     tmp_path, metals, monkeypatch
 ):
-    monkeypatch.setattr(store_writer, "_CHUNK", 3)
+    monkeypatch.setattr(store_writer, "CHUNK", 3)
     monkeypatch.setattr(store_writer, "_JOURNAL_S", 0.0)
     folder, copies = tmp_path / "whole", tmp_path / "killed"
     whole = write_store(copied_on_the_way(metals, folder, copies), folder, CUTOFF)
@@ -212,7 +212,7 @@ def test_a_write_killed_at_any_moment_is_taken_up_and_gives_the_same_store(
 
 
 def test_rows_beyond_the_journal_are_cut_off_and_lost_ones_refused(tmp_path, metals, monkeypatch):
-    monkeypatch.setattr(store_writer, "_CHUNK", 4)
+    monkeypatch.setattr(store_writer, "CHUNK", 4)
     monkeypatch.setattr(store_writer, "_JOURNAL_S", 0.0)
     whole = write_store(iter(metals), tmp_path / "whole", CUTOFF)
     folder = tmp_path / "broken off"
@@ -235,7 +235,7 @@ def test_rows_beyond_the_journal_are_cut_off_and_lost_ones_refused(tmp_path, met
 
 @pytest.mark.slow  # each process imports JAX
 def test_processes_write_the_same_store(tmp_path, metals, stored, monkeypatch):
-    monkeypatch.setattr(store_writer, "_CHUNK", 10)
+    monkeypatch.setattr(store_writer, "CHUNK", 10)
     alone = write_store(metals, tmp_path / "alone", CUTOFF)
     shared = write_store(metals, tmp_path / "shared", CUTOFF, workers=2)
     assert shared.header.content == alone.header.content
@@ -381,7 +381,7 @@ def test_a_set_of_one_composition_has_its_mean_energy_as_reference(tmp_path):
 
 
 def test_progress_is_told(tmp_path, metals, monkeypatch):
-    monkeypatch.setattr(store_writer, "_CHUNK", 10)
+    monkeypatch.setattr(store_writer, "CHUNK", 10)
     monkeypatch.setattr(store_writer, "_JOURNAL_S", 0.0)
     told = []
     write_store(itertools.chain(metals), tmp_path, CUTOFF, on_progress=told.append)

@@ -136,7 +136,11 @@ def test_the_header_holds_the_statistics_of_the_set(metals, stored):
     assert header["average_neighbors"] == memory.average_neighbors
 
 
+@pytest.mark.slow
 def test_training_from_a_store_is_training_from_memory_to_the_last_bit(metals, stored):
+    """Of crystals with stress. By default batches are compared, and a training on molecules
+    (`test_combinations.py`).
+    """
     config = small_config(metals)
     training = TrainingConfig(max_epochs=2, batch_size=3, resident_gb=0.0)  # in windows
     rows = np.arange(len(metals))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from allegro_jax.datasets.dataset import Structure
-from allegro_jax.datasets.frames import FrameReader, Labels
+from allegro_jax.datasets.frames import FrameReader
 
 SUFFIXES = (".db", ".aselmdb")
 
@@ -19,15 +19,15 @@ class AseDatabase:
 
     Args:
         path: The file.
-        labels: Where the labels are.
+        reader: Makes structures of rows.
 
     Raises:
         ModuleNotFoundError: An `.aselmdb` file without the package `ase-db-backends`.
         ValueError: ASE cannot open the file.
     """
 
-    def __init__(self, path: Path, labels: Labels) -> None:
-        self.name, self._path, self._labels = path.stem, path, labels
+    def __init__(self, path: Path, reader: FrameReader) -> None:
+        self.name, self._path, self._reader = path.stem, path, reader
         self.identity = {"file": path.name, "bytes": path.stat().st_size}
         self._database = _connected(path)
         self._ids: list[int] | None = None
@@ -38,12 +38,13 @@ class AseDatabase:
 
     def frames(self, start: int = 0) -> Iterator[Structure]:
         """Yields the rows from number `start` on, in the order of their ids."""
-        reader = FrameReader(self._labels, str(self._path))
         numbers = self._numbers()
         if start:  # the keys are those of the first row, wherever reading begins
-            reader.read(_atoms(self._database.get(id=numbers[0])), f"row {numbers[0]}")
-        for k in numbers[start:]:
-            yield reader.read(_atoms(self._database.get(id=k)), f"row {k}")
+            self._read(numbers[0])
+        yield from (self._read(number) for number in numbers[start:])
+
+    def _read(self, number: int) -> Structure:
+        return self._reader.read(_atoms(self._database.get(id=number)), self._path, f"row {number}")
 
     def _numbers(self) -> list[int]:
         if self._ids is None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Labels:
+class LabelKeys:
     """Where frames have their labels: in `info`, `arrays` or the calculator of `ase.Atoms`.
 
     Attributes:
@@ -42,15 +42,14 @@ class Labels:
 
 
 class FrameReader:
-    """Makes structures of frames; every label has the same key in all of them.
+    """Makes structures of frames; every label has the same key in all of them, of all files.
 
     Args:
         labels: Where the labels are.
-        place: What errors call the source.
     """
 
-    def __init__(self, labels: Labels, place: str) -> None:
-        self._place, self._group, self._count = place, labels.group, 0
+    def __init__(self, labels: LabelKeys) -> None:
+        self._group, self._count = labels.group, 0
         self._given = {key for key in (labels.energy, labels.forces, labels.stress) if key}
         self._keys = {
             "energy": candidates(labels.energy, ENERGY_KEYS),
@@ -59,18 +58,19 @@ class FrameReader:
         }
         self._found: dict[str, str] = {}
 
-    def read(self, atoms: "ase.Atoms", name: str) -> Structure:
+    def read(self, atoms: "ase.Atoms", source: object, name: str) -> Structure:
         """Takes geometry and labels of a frame; a label that it lacks is None.
 
         Args:
             atoms: The frame.
+            source: What an error calls its file.
             name: What an error calls the frame.
 
         Raises:
             ValueError: No label at all, none in the first frame under a key that was given, one
                 under another key than before, or one of the wrong shape.
         """
-        place = f"{self._place}: {name}"
+        place, frame = f"{source}: {name}", f"{name} of {source}"
         self._count += 1
         values = {kind: self._value(atoms, kind, place) for kind in self._keys}
         if all(value is None for value in values.values()):
@@ -78,7 +78,6 @@ class FrameReader:
                 f"{place} has no label; looked for an energy under {self._keys['energy']}, it has "
                 f"{available(atoms)}: give energy_key, or leave the frame out"
             )
-        frame = f"{name} of {self._place}"
         group = atoms.info.get(self._group)
         return Structure(
             numbers=np.asarray(atoms.numbers),
@@ -112,8 +111,8 @@ class FrameReader:
 class AseFile:
     """A file that ASE reads frame by frame."""
 
-    def __init__(self, path: Path, labels: Labels) -> None:
-        self.name, self._path, self._labels = path.stem, path, labels
+    def __init__(self, path: Path, reader: FrameReader) -> None:
+        self.name, self._path, self._reader = path.stem, path, reader
         self.identity = {"file": path.name, "bytes": path.stat().st_size}
 
     def count(self) -> None:
@@ -124,7 +123,6 @@ class AseFile:
         import ase.io
 
         frames, k = ase.io.iread(self._path, index=":"), 0
-        reader = FrameReader(self._labels, str(self._path))
         while True:
             try:
                 atoms = next(frames, None)
@@ -137,5 +135,5 @@ class AseFile:
                 ) from error
             if atoms is None:
                 return
-            yield reader.read(atoms, f"frame {k}")
+            yield self._reader.read(atoms, self._path, f"frame {k}")
             k += 1

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from allegro_jax.datasets.ase_databases import SUFFIXES as DATABASES
 from allegro_jax.datasets.ase_databases import AseDatabase
 from allegro_jax.datasets.dataset import Dataset, Structure
-from allegro_jax.datasets.frames import AseFile, FrameReader, Labels
+from allegro_jax.datasets.frames import AseFile, FrameReader, LabelKeys
 from allegro_jax.datasets.hdf5_files import SUFFIXES as HDF5
 from allegro_jax.datasets.hdf5_files import Hdf5File
 from allegro_jax.datasets.npz_files import read_npz
@@ -43,7 +43,7 @@ class Source(Protocol):
         """Yields the structures from number `start` on."""
 
 
-def open_source(source: Any, labels: Labels = Labels()) -> Source:  # noqa: B008  # frozen
+def open_source(source: Any, labels: LabelKeys = LabelKeys()) -> Source:  # noqa: B008  # frozen
     """Opens what structures can be read from.
 
     Args:
@@ -83,15 +83,15 @@ class _InMemory:
 class _Items:
     """An iterable; to start later, the first items are passed over."""
 
-    def __init__(self, items: Iterable[Any], labels: Labels) -> None:
+    def __init__(self, items: Iterable[Any], labels: LabelKeys) -> None:
         self._items, self._labels = items, labels
         self.name, self.identity = "structures", {"iterable": type(items).__name__}
 
     def frames(self, start: int = 0) -> Iterator[Structure]:
-        reader = FrameReader(self._labels, self.name)
+        reader = FrameReader(self._labels)
         for k, item in enumerate(self._items):
             if not isinstance(item, Structure):
-                item = reader.read(item, f"item {k}")
+                item = reader.read(item, self.name, f"item {k}")
             if k >= start:
                 yield item
 
@@ -109,6 +109,7 @@ class _Files:
             count = file.count()  # None where only reading would tell
             if count is not None and count <= start:
                 start -= count
+                next(file.frames(), None)  # the keys of labels are those of the first file
                 continue
             if count is not None:
                 yield from file.frames(start)
@@ -121,11 +122,12 @@ class _Files:
             start = max(start - passed, 0)
 
 
-def _opened(places: Sequence[Any], labels: Labels) -> Source:
+def _opened(places: Sequence[Any], labels: LabelKeys) -> Source:
     if len(places) == 1 and str(places[0]) in names():
         return _InMemory(load(str(places[0])))
     paths = list(itertools.chain.from_iterable(_paths(os.fspath(place)) for place in places))
-    return _Files([_file(path, labels) for path in paths])
+    reader = FrameReader(labels)
+    return _Files([_file(path, reader) for path in paths])
 
 
 def _paths(place: str) -> list[Path]:
@@ -143,10 +145,10 @@ def _paths(place: str) -> list[Path]:
     return files
 
 
-def _file(path: Path, labels: Labels) -> Any:
+def _file(path: Path, reader: FrameReader) -> Any:
     suffix = path.suffix.lower()
     if suffix in DATABASES:
-        return AseDatabase(path, labels)
+        return AseDatabase(path, reader)
     if suffix in HDF5:
         return Hdf5File(path)
     if suffix == ".npz":
@@ -157,7 +159,7 @@ def _file(path: Path, labels: Labels) -> Any:
             "are read; convert it to an ASE database (.aselmdb or .db) with the program that wrote "
             "it"
         )
-    return AseFile(path, labels)
+    return AseFile(path, reader)
 
 
 class _Npz:

@@ -19,7 +19,7 @@ from ase.data import chemical_symbols
 
 from allegro_jax.datasets.checks import warn_about
 from allegro_jax.datasets.dataset import Dataset, Structure
-from allegro_jax.datasets.frames import Labels
+from allegro_jax.datasets.frames import LabelKeys
 from allegro_jax.datasets.sources import open_source
 from allegro_jax.graphs.store import GraphStore, open_store
 from allegro_jax.graphs.store_files import (
@@ -85,7 +85,7 @@ def write_store(
         >>> len(store), store.cutoff, store.species
         (20, 4.0, (1, 6))
     """
-    opened = open_source(source, Labels(energy_key, forces_key, group=group_key))
+    opened = open_source(source, LabelKeys(energy_key, forces_key, group=group_key))
     order = None if species is None else [int(number) for number in species]
     plan = {
         "format": FORMAT,

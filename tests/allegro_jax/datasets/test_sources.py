@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from allegro_jax.datasets import Dataset, load
-from allegro_jax.datasets.frames import Labels
+from allegro_jax.datasets.frames import LabelKeys
 from allegro_jax.datasets.sources import open_source
 
 
@@ -97,7 +97,7 @@ def test_labels_are_found_by_key_and_groups_by_theirs(tmp_path, frames):
         item.info |= {"e_pbe": -1.0 * k, "trajectory": f"run{k // 2}"}
         item.arrays["f_pbe"] = item.calc.results["forces"] * 2
     ase.io.write(tmp_path / "a.extxyz", atoms)
-    labels = Labels("e_pbe", "f_pbe", group="trajectory")
+    labels = LabelKeys("e_pbe", "f_pbe", group="trajectory")
     found = list(open_source(tmp_path / "a.extxyz", labels).frames())
     assert [item.energy for item in found] == [-1.0 * k for k in range(len(atoms))]
     assert [item.config_type for item in found[:3]] == ["run0", "run0", "run1"]
@@ -122,11 +122,22 @@ def test_what_cannot_be_read_says_what_to_do(tmp_path, frames):
     with pytest.raises(ValueError, match=r"item 0 has no label; looked for an energy under"):
         next(open_source(bare).frames())
     with pytest.raises(ValueError, match="item 0: no forces under 'f_pbe', the key given"):
-        next(open_source(atoms, Labels(forces="f_pbe")).frames())
+        next(open_source(atoms, LabelKeys(forces="f_pbe")).frames())
     for second in (bare[1], atoms[1]):
         second.info["REF_energy"] = -1.0
         with pytest.raises(ValueError, match="energy under 'REF_energy', the frames before under"):
             list(open_source([atoms[0], second]).frames())
+
+
+def test_files_have_their_labels_under_one_key_wherever_reading_begins(tmp_path, frames):
+    first, second = as_atoms(frames)[:2]
+    second.info["REF_energy"] = -1.0
+    for name, atoms in (("a.db", first), ("b.extxyz", second)):
+        ase.io.write(tmp_path / name, atoms)
+    for start in (0, 1):
+        source = open_source([tmp_path / "a.db", tmp_path / "b.extxyz"])
+        with pytest.raises(ValueError, match=r"b\.extxyz: frame 0 has the energy under 'REF_"):
+            list(source.frames(start))
 
 
 def test_a_label_that_a_frame_lacks_is_none(frames):

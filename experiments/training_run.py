@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from allegro_jax.datasets import load
 from allegro_jax.fitting import FitResult, fit, train_and_test
-from allegro_jax.fitting.entry import watcher_of
+from allegro_jax.monitoring.selection import callbacks_for
 from experiments.data import load_splits
 from experiments.models import model_config, training_config
 
@@ -46,8 +46,8 @@ def train_and_evaluate(
         "model": model.to_json(),
         "training": training.to_json(),
     }
-    watcher = watcher_of(workdir, not quiet, tensorboard, wandb_project, about)
-    result = train_and_test(model, training, splits, workdir, watcher, about, should_stop)
+    callback = callbacks_for(workdir, not quiet, tensorboard, wandb_project, about)
+    result = train_and_test(model, training, splits, workdir, callback, about, should_stop)
     return _said(result, quiet)
 
 

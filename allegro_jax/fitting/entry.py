@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import jax
 
 from allegro_jax.committee import Committee, load_potential
 from allegro_jax.datasets import Dataset
@@ -16,10 +13,7 @@ from allegro_jax.fitting.inputs import as_dataset
 from allegro_jax.fitting.session import FitResult, train_and_test
 from allegro_jax.fitting.settings import configs
 from allegro_jax.fitting.splitting import Part, default_splits
-from allegro_jax.monitoring.bar import ProgressBar
-from allegro_jax.monitoring.logs import CsvLog, ScalarLog
-from allegro_jax.monitoring.services import TensorBoard, WandB
-from allegro_jax.monitoring.watchers import Watcher, Watchers
+from allegro_jax.monitoring.selection import callbacks_for
 from allegro_jax.potential import Potential
 from allegro_jax.presets import Preset, preset
 
@@ -104,46 +98,8 @@ def fit(
     folder = None if workdir is None else Path(workdir)
     settings = {"model": model.to_json(), "training": training.to_json()}
     about = {"preset": chosen.name, "dataset": data.name, **settings}
-    watcher = watcher_of(folder, progress, tensorboard, wandb_project, about)
-    return train_and_test(model, training, splits, folder, watcher, about, should_stop, init)
-
-
-def watcher_of(
-    workdir: Path | None,
-    progress: bool,
-    tensorboard: bool | None = None,
-    wandb_project: str | None = None,
-    about: dict[str, Any] | None = None,
-) -> Watcher:
-    """Returns who watches a training; nobody in all but the first of several processes.
-
-    Args:
-        workdir: Folder of the run, which receives `logs`; None for no logs in files.
-        progress: Show a bar.
-        tensorboard: Write event files; None for where tensorboardX is installed.
-        wandb_project: Project of Weights & Biases.
-        about: Settings that Weights & Biases shows.
-
-    Raises:
-        ValueError: If a log is asked for that needs a missing package or a work directory.
-    """
-    watchers: list[Watcher] = []
-    if jax.process_index() != 0:
-        return Watchers(watchers)
-    if workdir is None and (tensorboard or wandb_project):
-        raise ValueError("logs of TensorBoard and Weights & Biases need a workdir to be kept in")
-    if workdir is not None:
-        logs = workdir / "logs"
-        watchers.append(CsvLog(logs))
-        if tensorboard is None:
-            tensorboard = importlib.util.find_spec("tensorboardX") is not None
-        if tensorboard:
-            watchers.append(ScalarLog(TensorBoard(logs / "tensorboard")))
-        if wandb_project:
-            watchers.append(ScalarLog(WandB(wandb_project, logs, about or {})))
-    if progress:
-        watchers.append(ProgressBar())
-    return Watchers(watchers)
+    callback = callbacks_for(folder, progress, tensorboard, wandb_project, about)
+    return train_and_test(model, training, splits, folder, callback, about, should_stop, init)
 
 
 def _preset(choice: str | Preset) -> Preset:

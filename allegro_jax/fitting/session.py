@@ -16,8 +16,8 @@ from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Splits
 from allegro_jax.models.storage import replace_file
 from allegro_jax.monitoring.bar import duration
+from allegro_jax.monitoring.callbacks import Callback
 from allegro_jax.monitoring.quantities import text
-from allegro_jax.monitoring.watchers import Watcher
 from allegro_jax.potential import Potential
 from allegro_jax.training import Footprint, TrainingConfig, TrainingResult, check_fits, train
 from allegro_jax.training.elements import check_elements
@@ -80,7 +80,7 @@ def train_and_test(
     training: TrainingConfig,
     splits: Splits,
     workdir: Path | None = None,
-    watcher: Watcher | None = None,
+    callback: Callback | None = None,
     about: Mapping[str, Any] | None = None,
     should_stop: Callable[[], bool] | None = None,
     init: Potential | Committee | None = None,
@@ -92,7 +92,7 @@ def train_and_test(
         training: Settings of the training.
         splits: Structures.
         workdir: Folder of the run, continued where a run was interrupted; None to write nothing.
-        watcher: Is told how the training goes; closed at the end.
+        callback: Is told how the training goes; closed at the end.
         about: JSON values that `result.json` begins with.
         should_stop: See `allegro_jax.train`.
         init: What is tuned further, see `allegro_jax.train`.
@@ -105,15 +105,15 @@ def train_and_test(
     """
     known = () if init is None else init.config.type_names
     check_elements(model, splits.train, {"test": splits.test}, known)
-    watcher = watcher or Watcher()
+    callback = callback or Callback()
     footprints: list[Footprint] = []
 
     def begin(footprint: Footprint) -> None:
         check_fits(footprint)
         footprints.append(footprint)
-        watcher.started(footprint)
+        callback.on_start(footprint)
 
-    with contextlib.closing(watcher):
+    with contextlib.closing(callback):
         result = train(
             model,
             training,
@@ -122,8 +122,8 @@ def train_and_test(
             workdir=workdir,
             init=init,
             on_start=begin,
-            on_epoch=watcher.epoch_done,
-            on_progress=watcher.progressed,
+            on_epoch=callback.on_epoch,
+            on_progress=callback.on_progress,
             should_stop=should_stop,
         )
     test = evaluate(result.potential, splits.test)

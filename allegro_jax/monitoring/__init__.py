@@ -1,5 +1,5 @@
 """What a person sees of a training: bar, logs, pictures, summary. Nothing unless asked for."""
 
-from allegro_jax.monitoring.watchers import Watcher, Watchers
+from allegro_jax.monitoring.callbacks import Callback, Callbacks
 
-__all__ = ["Watcher", "Watchers"]
+__all__ = ["Callback", "Callbacks"]

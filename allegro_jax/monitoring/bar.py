@@ -11,15 +11,15 @@ from typing import TextIO
 from tqdm import tqdm
 
 from allegro_jax.memory import gigabytes
+from allegro_jax.monitoring.callbacks import Callback
 from allegro_jax.monitoring.quantities import text
-from allegro_jax.monitoring.watchers import Watcher
 from allegro_jax.training.footprint import Footprint
 from allegro_jax.training.progress import Progress
 
 _FORMAT = "{percentage:3.0f}%|{bar:20}| {desc}"
 
 
-class ProgressBar(Watcher):
+class ProgressBar(Callback):
     """Shows epoch, step, loss, validation errors, speed and remaining time.
 
     The bar measures time, since a training may end by its epochs or by its time limit.
@@ -41,12 +41,12 @@ class ProgressBar(Watcher):
             dynamic_ncols=True,
         )  # fmt: skip
 
-    def started(self, footprint: Footprint) -> None:
+    def on_start(self, footprint: Footprint) -> None:
         """Says what the run takes."""
         self._structures = footprint.structures
         tqdm.write(description(footprint), file=self._file)
 
-    def progressed(self, progress: Progress) -> None:
+    def on_progress(self, progress: Progress) -> None:
         """Moves the bar, or writes a line where the last one is long past."""
         line = status(progress, self._errors, self._structures)
         if not self._bar.disable:
@@ -57,7 +57,7 @@ class ProgressBar(Watcher):
             self._file.write(f"{100 * share(progress):3.0f} % {line}\n")
             self._file.flush()
 
-    def epoch_done(self, row: Mapping[str, float]) -> None:
+    def on_epoch(self, row: Mapping[str, float]) -> None:
         """Takes the validation errors into the line."""
         self._errors = text(row)
 

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from allegro_jax.monitoring.callbacks import Callback
 from allegro_jax.monitoring.quantities import QUANTITIES
 from allegro_jax.monitoring.tables import GrowingTable
-from allegro_jax.monitoring.watchers import Watcher
 from allegro_jax.training.progress import Progress
 
 
-class CsvLog(Watcher):
+class CsvLog(Callback):
     """Writes `epochs.csv`, the rows of the history, and `steps.csv`, a row about every second.
 
     Args:
@@ -26,11 +26,11 @@ class CsvLog(Watcher):
         self._epochs = GrowingTable(folder / "epochs.csv", "epoch")
         self._steps = GrowingTable(folder / "steps.csv", "step")
 
-    def progressed(self, progress: Progress) -> None:
+    def on_progress(self, progress: Progress) -> None:
         """Adds a row to `steps.csv`."""
         self._steps.append({"step": steps_done(progress), **_speed_and_loss(progress)})
 
-    def epoch_done(self, row: Mapping[str, float]) -> None:
+    def on_epoch(self, row: Mapping[str, float]) -> None:
         """Adds the row to `epochs.csv`."""
         self._epochs.append(row)
 
@@ -45,7 +45,7 @@ class Scalars(Protocol):
         """Ends the log."""
 
 
-class ScalarLog(Watcher):
+class ScalarLog(Callback):
     """Sends losses as `train/...` and validation errors as `valid/..._meV` (and Å) to a service.
 
     Args:
@@ -55,14 +55,14 @@ class ScalarLog(Watcher):
     def __init__(self, scalars: Scalars) -> None:
         self._scalars = scalars
 
-    def progressed(self, progress: Progress) -> None:
+    def on_progress(self, progress: Progress) -> None:
         """Sends loss, rate and speed."""
         values = _speed_and_loss(progress)
         self._scalars.write(
             steps_done(progress), {f"train/{name}": value for name, value in values.items()}
         )
 
-    def epoch_done(self, row: Mapping[str, float]) -> None:
+    def on_epoch(self, row: Mapping[str, float]) -> None:
         """Sends the validation errors."""
         errors = {
             f"valid/{column}_meV": QUANTITIES[name].factor * value

@@ -36,9 +36,9 @@ def test_the_line_says_where_the_run_is_in_usual_units() -> None:
 def test_the_bar_measures_time_and_shows_errors() -> None:
     terminal = Terminal()
     bar = ProgressBar(terminal)
-    bar.started(FOOTPRINT)
-    bar.epoch_done(ROW)
-    bar.progressed(PROGRESS)
+    bar.on_start(FOOTPRINT)
+    bar.on_epoch(ROW)
+    bar.on_progress(PROGRESS)
     bar.close()
     shown = terminal.getvalue()
     assert "20%" in shown  # 6 of 30 minutes
@@ -50,7 +50,7 @@ def test_without_a_terminal_lines_are_rare_and_plain() -> None:
     file = io.StringIO()
     bar = ProgressBar(file, interval_s=1e6)
     for _ in range(3):
-        bar.progressed(PROGRESS)
+        bar.on_progress(PROGRESS)
     bar.close()
     assert file.getvalue().count("epoch 12 of 1,000") == 1
     assert "\r" not in file.getvalue()

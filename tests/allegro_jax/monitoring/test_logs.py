@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
+from allegro_jax.monitoring.callbacks import Callback
 from allegro_jax.monitoring.logs import CsvLog, ScalarLog
 from allegro_jax.monitoring.services import TensorBoard, WandB
 from allegro_jax.monitoring.tables import read_table
-from allegro_jax.monitoring.watchers import Watcher
 from allegro_jax.training.progress import Progress
 
 
-def watch(watcher: Watcher, epoch: int, steps: range, ends: bool = True) -> None:
+def watch(callback: Callback, epoch: int, steps: range, ends: bool = True) -> None:
     """Tells of the steps of an epoch of four, one by one."""
     for step in steps:
-        watcher.progressed(Progress(epoch, 9, step, 4, 1.0 / step, 1e-3, 50.0, 1.0 * step, 9.0))
+        callback.on_progress(Progress(epoch, 9, step, 4, 1.0 / step, 1e-3, 50.0, 1.0 * step, 9.0))
     if ends:
         errors = {"forces_mae": 0.1 / epoch, "energy_mae": 0.2, "hot/forces_mae": 0.3}
-        watcher.epoch_done({"epoch": epoch, "step": 4.0 * epoch, "loss": 1.0, **errors})
+        callback.on_epoch({"epoch": epoch, "step": 4.0 * epoch, "loss": 1.0, **errors})
 
 
 def interrupted_run(make) -> None:

@@ -93,7 +93,7 @@ def train(
             `workdir` cannot be used: it belongs to a run with other settings or data, another
             process trains in it, it cannot be written, or none of its checkpoints can be read.
         OSError: If the last checkpoint cannot be written. Earlier ones that fail are warned of.
-        TrainingDivergedError: If the loss is no longer finite.
+        TrainingDivergedError: If the loss is no longer finite, or no validation error ever was.
         TrainingStoppedError: If `should_stop` said so.
 
     Example:

@@ -178,7 +178,17 @@ class Run:
         self._folder.save(*self._checkpoint())
 
     def potential(self) -> Potential | Committee:
-        """Returns the potential, or committee, with the best averaged parameters so far."""
+        """Returns the potential, or committee, with the best averaged parameters so far.
+
+        Raises:
+            TrainingDivergedError: If no epoch had a finite validation error.
+        """
+        metric = self.history.metric
+        if not math.isfinite(self.history.best[metric]):
+            raise TrainingDivergedError(
+                f"{metric} of the validation set was finite after no epoch, so no parameters are "
+                f"kept; lower the learning rate (it is {self._training.learning_rate:g})"
+            )
         params = local_copy(self._best_params)
         return trained(self._config, params, self._references, self._training.members)
 

@@ -9,8 +9,9 @@ import pytest
 
 from allegro_jax.datasets import load
 from allegro_jax.sharding.data import DataParallel
-from allegro_jax.training import TrainingConfig, config_from_data, train
+from allegro_jax.training import TrainingConfig, TrainingDivergedError, config_from_data, train
 from allegro_jax.training import windows as windows_module
+from allegro_jax.training.validation import Validation
 from allegro_jax.training.windows import TrainingWindows
 from tests.allegro_jax.training.tiny import TINY, graphs_of, molecules
 
@@ -98,6 +99,15 @@ def test_a_validation_set_without_the_deciding_label_is_refused() -> None:
     parts = FRAMES.select(range(6)), ENERGIES.select(range(6, 10))
     with pytest.raises(ValueError, match=r"forces_mae decides .* none of the 4 structures"):
         train(CONFIG, TrainingConfig(max_epochs=1), *parts)
+
+
+def test_a_run_without_a_finite_validation_error_leaves_no_potential(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Validation, "errors", lambda *_: {"energy_mae": np.nan})
+    with pytest.raises(TrainingDivergedError, match="energy_mae of the validation set was finite"):
+        run(TrainingConfig(max_epochs=1, batch_size=3), tmp_path)
+    assert not (tmp_path / "potential").exists()
 
 
 def test_rows_hold_the_errors_of_every_type() -> None:

@@ -79,6 +79,7 @@ def nequip_config(
     Raises:
         ValueError: If nequip has no such training.
     """
+    _check(training)
     return {
         "run": ["train", "test"],
         "data": _data(arguments, training, folder),
@@ -94,6 +95,27 @@ def nequip_config(
         },
         "global_options": {"allow_tf32": False},
     }
+
+
+def _check(training: TrainingConfig) -> None:
+    """Finds what would be left out in silence."""
+    expected = {
+        "schedule": "cosine",
+        "accumulate": 1,
+        "weight_points": (),
+        "balancing": "none",
+        "members": 1,
+        "freeze": (),
+        "stress_weight": 0.0,
+    }
+    values = {name: getattr(training, name) for name in expected}
+    others = {name: value for name, value in values.items() if value != expected[name]}
+    if others or training.time_limit_s is None:
+        raise ValueError(
+            "a training beside nequip ends by time and follows a cosine, without accumulation, "
+            "schedules of weights, committees, frozen parts and stresses; got "
+            f"time_limit_s={training.time_limit_s}, {others}"
+        )
 
 
 def _data(arguments: Mapping[str, Any], training: TrainingConfig, folder: Path) -> dict[str, Any]:
@@ -121,11 +143,6 @@ def _data(arguments: Mapping[str, Any], training: TrainingConfig, folder: Path) 
 
 
 def _trainer(training: TrainingConfig, folder: Path) -> dict[str, Any]:
-    if training.time_limit_s is None or training.schedule != "cosine":
-        raise ValueError(
-            "a training beside nequip ends by time and follows a cosine; got "
-            f"time_limit_s={training.time_limit_s} and schedule={training.schedule!r}"
-        )
     return {
         "_target_": "lightning.Trainer",
         "accelerator": "cpu",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ from experiments.side_by_side import comparison, nequip_config, nequip_training,
 from experiments.side_by_side.contestants import PUBLISHED, contestants
 from experiments.side_by_side.result import Result
 
-ROOT = Path(__file__).parents[2]
 TIMED = TrainingConfig(time_limit_s=60.0)
 ALL = ("ours", "nequip", "ours-published", "nequip-preset")
 
@@ -231,9 +229,3 @@ def test_the_clock_of_nequip_sets_the_learning_rates_of_ours():
     for share in (0.0, 0.01, 0.02, 0.3, 1.0):
         theirs = TIMED.learning_rate * clock._schedule(share)
         assert theirs == pytest.approx(learning_rate(TIMED, share))
-
-
-def test_help_answers_without_the_data() -> None:
-    command = [sys.executable, "-m", "experiments.compare_training", "--help"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert "peer_learning_rate" in done.stdout

@@ -28,13 +28,19 @@ _PEER_RATE = flags.DEFINE_float(
     "peer_learning_rate", None, "Peak learning rate in place of the published 0.002.", 0.0
 )
 _COMPILE = flags.DEFINE_bool("peer_compile", True, "Let nequip compile its model for training.")
+_THREADS = flags.DEFINE_integer(
+    "peer_threads", None, "Threads of torch; by default as many as cores.", lower_bound=1
+)
 
 
 def main(_: list[str]) -> None:
     """Trains the missing rows and reports."""
-    from experiments.side_by_side.comparison import compare  # `--help` answers at once
+    import jax  # `--help` answers at once
+
+    from experiments.side_by_side.comparison import compare
     from experiments.side_by_side.report import report
 
+    jax.config.update("jax_enable_compilation_cache", False)  # both compile from an empty cache
     logging.set_verbosity(logging.WARNING)  # Orbax reports every file it writes
     workdir = Path(_WORKDIR.value)
     try:
@@ -47,6 +53,7 @@ def main(_: list[str]) -> None:
             seed=_SEED.value,
             peer_rate=_PEER_RATE.value,
             compiled=_COMPILE.value,
+            threads=_THREADS.value,
         )
         print(report(results, workdir))
     except (ValueError, OSError, RuntimeError, FloatingPointError) as error:

@@ -33,6 +33,7 @@ def compare(
     seed: int = 0,
     peer_rate: float | None = None,
     compiled: bool = True,
+    threads: int | None = None,
 ) -> list[Result]:
     """Trains what is missing of the rows and returns all of them.
 
@@ -45,6 +46,7 @@ def compare(
         seed: Of the split, of initial parameters and order.
         peer_rate: Learning rate in place of the published one.
         compiled: Whether nequip compiles its model for training.
+        threads: Of torch; None for as many as there are cores.
 
     Raises:
         ValueError: If the data do not fit, `workdir` has a row of other settings, or nequip has no
@@ -58,7 +60,9 @@ def compare(
     arguments = model_arguments(model, atomic_energies(splits.train), compiled)
     if any(row.program == "nequip" for row in rows):
         peer_runs.interpreter(PEER)  # tells before the first training that it is missing
-    requests = [_request(row, model, arguments, splits) for row in rows]
+    nequip = {"model": arguments, "threads": threads or cores()}
+    ours = {"model": model.to_json()}
+    requests = [_request(row, nequip if row.program == "nequip" else ours, splits) for row in rows]
     folders = [workdir / row.name for row in rows]
     done = [_finished(*known) for known in zip(folders, requests, strict=True)]
     results = []
@@ -80,9 +84,9 @@ def _train(
     print(f"{row.name}: {limit / 60:g} minutes of training on {cores()} cores", flush=True)
     run = folder / "run"
     if row.program == "nequip":
-        result = train_nequip(row, arguments, splits, run, request, cores())
+        result = train_nequip(row, arguments, splits, run, request)
     else:
-        result = train_ours(row, model, splits, run, request, cores())
+        result = train_ours(row, model, splits, run, request)
     result.save(folder / "result.json")
     return result
 
@@ -94,9 +98,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _request(
-    row: Contestant, model: ModelConfig, arguments: Mapping[str, Any], splits: Splits
-) -> dict[str, Any]:
+def _request(row: Contestant, program: Mapping[str, Any], splits: Splits) -> dict[str, Any]:
     """What a finished row must have been asked for to count."""
     sets = {"train": splits.train, "valid": splits.valid, "test": splits.test}
     return {
@@ -105,8 +107,9 @@ def _request(
             for name, data in sets.items()
         },
         "dataset": splits.train.name,
-        "model": dict(arguments) if row.program == "nequip" else model.to_json(),
+        "cores": cores(),
         "training": row.training.to_json(),
+        **program,
     }
 
 

@@ -34,7 +34,6 @@ def train_nequip(
     splits: Splits,
     folder: Path,
     request: dict[str, Any],
-    threads: int,
 ) -> Result:
     """Trains anew in an empty folder and tests the checkpoint that nequip found best.
 
@@ -46,7 +45,7 @@ def train_nequip(
     python = peer_runs.interpreter(PEER)
     shutil.rmtree(folder, ignore_errors=True)
     write_nequip_run(folder, arguments, row.training, splits)
-    run_nequip(python, folder, threads)
+    run_nequip(python, folder, request["threads"])
     return read_result(row, splits, folder, request, python)
 
 
@@ -81,6 +80,7 @@ def read_result(
     """Reads what a finished `nequip-train` left, and tests its checkpoint as ours are."""
     run = json.loads((folder / "run.json").read_text())
     own_test = json.loads((folder / "test.json").read_text())
+    versions = peer_runs.versions(python, peer_runs.PEERS[PEER].packages)
     return Result(
         name=row.name,
         program=row.program,
@@ -91,8 +91,7 @@ def read_result(
         compile_s=run["compile_s"],
         test=evaluate(Potential.from_nequip(folder / "best.ckpt"), splits.test),
         own_test={name: own_test[theirs] for name, theirs in _CURVE.items()},
-        threads=run["threads"],
-        environment=peer_runs.versions(python, peer_runs.PEERS[PEER].packages),
+        environment={**versions, "threads": str(run["threads"])},
     )
 
 

@@ -22,7 +22,6 @@ def train_ours(
     splits: Splits,
     folder: Path,
     request: dict[str, Any],
-    threads: int,
 ) -> Result:
     """Trains and tests; an interrupted training in `folder` is taken up.
 
@@ -44,7 +43,6 @@ def train_ours(
         compile_s=run.compile_s,
         test=fitted.test,
         own_test=None,
-        threads=threads,
         environment=environment(),
     )
 

@@ -33,7 +33,7 @@ def cells(result: Result) -> tuple[str, ...]:
         result.name,
         result.settings,
         f"{result.parameters}",
-        f"{result.threads}",
+        f"{result.cores}",
         f"{result.seconds / 60:.1f}",
         f"{result.epochs:.1f}",
         f"{result.structures / result.seconds:.1f}",
@@ -51,7 +51,7 @@ def doubts(results: Sequence[Result]) -> list[str]:
     sizes = [result.parameters for result in results]
     if max(sizes) > (1 + _EQUAL) * min(sizes):
         found.append(f"the models differ in size: {sizes} parameters")
-    if len({result.threads for result in results}) > 1:
+    if len({result.cores for result in results}) > 1:
         found.append("the rows were trained on different numbers of cores")
     for result in results:
         own = result.own_test or result.test

@@ -24,8 +24,7 @@ class Result:
         compile_s: Seconds of tracing and compiling, outside of the training time.
         test: Test errors by `allegro_jax.evaluate`, eV and Å.
         own_test: Force and energy MAE as the program that trained measured them; None for ours.
-        threads: Cores that the training might use.
-        environment: Versions and platform.
+        environment: Versions, platform, threads of torch.
     """
 
     name: str
@@ -37,7 +36,6 @@ class Result:
     compile_s: float
     test: dict[str, float]
     own_test: dict[str, float] | None
-    threads: int
     environment: dict[str, str]
 
     @property
@@ -54,6 +52,11 @@ class Result:
     def structures(self) -> float:
         """Structures trained on, each as often as it was; a last, smaller batch counts as full."""
         return self.curve[-1]["step"] * self.request["training"]["batch_size"]
+
+    @property
+    def cores(self) -> int:
+        """Cores that the training might use."""
+        return self.request["cores"]
 
     @property
     def best(self) -> dict[str, float]:

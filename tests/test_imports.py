@@ -28,7 +28,10 @@ def test_samo_cobra_works_without_atoms_and_quantum() -> None:
     assert not loaded & {"allegro_jax", "flax", "pennylane", "experiments"}
 
 
-PROGRAMS = ["search", "train", "evaluate", "benchmark_optimisers", "compare_readouts"]
+PROGRAMS = [
+    *("search", "train", "evaluate", "benchmark_optimisers"),
+    *("compare_readouts", "compare_training"),
+]
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

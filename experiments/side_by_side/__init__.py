@@ -1,0 +1,1 @@
+"""Trainings of this library and of nequip-allegro beside each other, for equal minutes."""

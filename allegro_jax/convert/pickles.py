@@ -21,7 +21,10 @@ _LIBRARIES = (
 _CLASS = re.compile(r"_*[A-Z]\w*|_spherical_harmonics")  # e3nn has this one in small letters
 _NAMES = {
     "_codecs": re.compile("encode"),
-    "builtins": re.compile("set|frozenset|dict|list|slice|complex|bytearray"),
+    # Types alone: OmegaConf notes those of the values of its containers, as `typing.Any` is one.
+    "builtins": re.compile(
+        "set|frozenset|dict|list|tuple|slice|complex|bytearray|bool|int|long|float|str|unicode"
+    ),
     "collections": re.compile("OrderedDict|defaultdict|deque|Counter"),
     "datetime": re.compile("datetime|timedelta"),
     "numpy": re.compile(r"dtype|ndarray|bool_?|u?int\d+|float\d+|complex\d+"),
@@ -31,6 +34,7 @@ _NAMES = {
     "torch._tensor": re.compile("_rebuild_from_type_v2"),
     "torch._utils": re.compile(r"_rebuild_\w+"),
     "torch.serialization": re.compile("_get_layout"),
+    "typing": re.compile("Any"),
 }
 _ERRORS = (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, struct.error)
 

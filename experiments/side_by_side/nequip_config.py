@@ -209,6 +209,7 @@ def _optimizer(training: TrainingConfig, width: int) -> dict[str, Any]:
         "_target_": "nequip.train.MuonWithAuxAdam",
         "param_groups": {
             "_target_": "allegro.model.MuonParamGroups",
+            "_convert_": "all",  # Hydra's own lists would be read in every step
             "muon": {"lr": rate * width**0.5, "weight_decay": decay / width**0.5},
             "adam": adam,
         },

@@ -32,10 +32,15 @@ class VectorLength(_MeanX):
 
 
 class Stopwatch:
-    """Seconds that it ran, less those that torch compiled in the meantime."""
+    """Seconds that it ran, less those that torch compiled in the meantime.
+
+    Attributes:
+        compiled_s: The latter.
+    """
 
     def __init__(self):
-        self._seconds, self._since, self._compiling = 0.0, None, False
+        self._seconds, self._since, self._compiling = 0.0, None, None
+        self.compiled_s = 0.0
         callback_handler.register_start_callback(self._compile_start)
         callback_handler.register_end_callback(self._compile_end)
 
@@ -55,12 +60,14 @@ class Stopwatch:
         return self._seconds + running
 
     def _compile_start(self, _):
-        self._compiling = self._since is not None
-        if self._compiling:
+        if self._since is not None:
             self.stop()
+            self._compiling = time.monotonic()
 
     def _compile_end(self, _):
-        if self._compiling:
+        if self._compiling is not None:
+            self.compiled_s += time.monotonic() - self._compiling
+            self._compiling = None
             self.start()
 
 
@@ -86,7 +93,7 @@ class TimedTraining(lightning.Callback):
 
     def on_train_start(self, trainer, pl_module):
         """Notes the peak rates, and when compilation begins."""
-        self._begin, self._structures, self._compiled_s = time.monotonic(), 0, 0.0
+        self._begin, self._structures, self._first_step_s = time.monotonic(), 0, 0.0
         self._peaks = [group["lr"] for group in trainer.optimizers[0].param_groups]
         (self._folder / "epochs.jsonl").write_text("")
 
@@ -105,7 +112,7 @@ class TimedTraining(lightning.Callback):
         """Counts, starts the clock after the first step, and ends the training."""
         self._structures += len(batch["num_atoms"])
         if trainer.global_step == 1:
-            self._compiled_s = time.monotonic() - self._begin
+            self._first_step_s = time.monotonic() - self._begin
             self._clock.start()
         trainer.should_stop = trainer.should_stop or self._clock.seconds >= self._limit_s
 
@@ -127,11 +134,10 @@ class TimedTraining(lightning.Callback):
 
     def on_train_end(self, trainer, pl_module):
         """Writes what the whole run was."""
-        after_first_step = time.monotonic() - self._begin - self._compiled_s
         run = {
             "parameters": sum(weights.numel() for weights in pl_module.model.parameters()),
-            "compile_s": self._compiled_s,
-            "outside_clock_s": after_first_step - self._clock.seconds,
+            "compile_s": self._first_step_s + self._clock.compiled_s,
+            "wall_s": time.monotonic() - self._begin,
             "threads": torch.get_num_threads(),
             "versions": {"torch": torch.__version__, "lightning": lightning.__version__},
         }

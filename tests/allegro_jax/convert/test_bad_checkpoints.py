@@ -5,12 +5,14 @@ import os
 import pickle
 import random
 import subprocess
+import typing
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from allegro_jax.convert import load_nequip
+from allegro_jax.convert.pickles import read_pickle
 from experiments.parity import FOLDER
 
 CHECKPOINT = FOLDER / "real_best.ckpt"
@@ -102,6 +104,17 @@ def test_the_function_that_a_malicious_pickle_asks_for_is_named(tmp_path):
         ValueError, match=r"(__builtin__|builtins)\.eval.*nothing in it was executed"
     ):
         load_nequip(path)
+
+
+def test_types_that_a_settings_container_notes_are_read_as_names():
+    """As OmegaConf pickles what its lists and dictionaries may hold; Muon's checkpoints have it."""
+    noted = {"ref_type": typing.Any, "element_type": int, "key_type": str}
+    read = read_pickle(pickle.dumps(noted, protocol=2))
+    assert {str(name) for name in read.values()} == {
+        "typing.Any",
+        "builtins.long",
+        "builtins.unicode",
+    }
 
 
 def test_yaml_tags_in_a_package_construct_nothing(tmp_path):

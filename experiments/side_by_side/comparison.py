@@ -10,10 +10,10 @@ from typing import Any
 
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset, Splits
+from allegro_jax.digests import data_digest
 from allegro_jax.fitting import as_dataset, default_splits
 from allegro_jax.fitting.settings import configs
 from allegro_jax.presets import preset
-from allegro_jax.training.digests import data_digest
 from allegro_jax.training.setup import atomic_energies
 from experiments.benchmarks import peer_runs
 from experiments.side_by_side.contestants import Contestant, contestants

@@ -8,7 +8,7 @@ from typing import Any
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Splits
 from allegro_jax.fitting import train_and_test
-from allegro_jax.fitting.entry import watcher_of
+from allegro_jax.monitoring.selection import callbacks_for
 from experiments.records import environment
 from experiments.side_by_side.contestants import Contestant
 from experiments.side_by_side.result import Result
@@ -29,9 +29,9 @@ def train_ours(
         ValueError: If the data or the folder do not fit.
         FloatingPointError: If the training diverges.
     """
-    watcher = watcher_of(folder, progress=True, tensorboard=False)
+    callback = callbacks_for(folder, progress=True, tensorboard=False)
     about = {"row": row.name, **request}
-    fitted = train_and_test(model, row.training, splits, folder, watcher, about)
+    fitted = train_and_test(model, row.training, splits, folder, callback, about)
     run = fitted.training
     return Result(
         name=row.name,

@@ -98,7 +98,7 @@ def test_progress_is_by_steps_or_time_whichever_is_further() -> None:
         ("patience", 0),
         ("schedule", "linear"),
         ("metric", "loss"),
-        ("loss", "l2"),
+        ("loss", "l3"),
         ("huber_delta", 0.0),
         ("optimizer", "sgd"),
         ("weight_decay", -1.0),

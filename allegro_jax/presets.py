@@ -79,8 +79,7 @@ _LATENTS_2023 = {
 }
 _ENERGIES = {"atoms_per_batch": 300}  # an energy tells less than forces do, and costs less
 
-# Measured on rMD17 aspirin: Muon and the length of the error of a force beat Adam and squares in
-# equal time by far, and batches of two structures beat larger ones (docs/fitting.md).
+# The best of short trainings on rMD17 aspirin, see docs/fitting.md.
 _FAST = TrainingConfig(
     max_epochs=_EPOCHS,
     optimizer="muon",
@@ -100,7 +99,12 @@ TINY = Preset(
 
 SMALL = Preset(
     name="small",
-    about="""Half an hour on two CPU cores.""",
+    about="""Half an hour on two CPU cores.
+
+    Measured test errors (rMD17, official split, 950 + 50 frames, 30 minutes on two cores, by
+    `python -m experiments.train --dataset=rmd17-aspirin --preset=small --workdir=DIR`): force MAE
+    of aspirin 19.9 and benzene 1.02 meV/Å, energy MAE 8.3 and 0.30 meV; 57,000 parameters.
+    """,
     model=_simple_model(5.0, num_layers=2, l_max=2, scalars=64, tensors=16),
     training=dataclasses.replace(_FAST, time_limit_s=0.5 * _HOUR_S),
     atoms_per_batch=40,

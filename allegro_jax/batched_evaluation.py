@@ -1,7 +1,8 @@
 """Structures in batches of one padded size: what a potential and a committee do alike."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import jax
 import jax.numpy as jnp
@@ -9,51 +10,103 @@ import jraph
 import numpy as np
 
 from allegro_jax.configs import ModelConfig
-from allegro_jax.datasets.dataset import Structure
+from allegro_jax.datasets.dataset import Dataset, Structure
 from allegro_jax.graphs import Capacity, GraphDataset, batch, capacity_for, rounded_capacity
 from allegro_jax.models.energy import Predictions
 
-R_co = TypeVar("R_co", covariant=True)
+if TYPE_CHECKING:
+    import ase
+
+R = TypeVar("R")
 
 BATCH_SIZE = 16
 """Structures per compiled call where many are given."""
 
 
-class Evaluator(Protocol[R_co]):
-    """What `evaluated` needs: a potential, or several."""
+class BatchedEvaluation(ABC, Generic[R]):
+    """What is called with structures, and gives a result of type `R` for each.
 
-    @property
-    def config(self) -> ModelConfig:
-        """The architecture."""
+    Attributes:
+        config: architecture.
+    """
 
+    config: ModelConfig
+
+    @abstractmethod
     def check_elements(self, structure: Structure, index: int = 0) -> None:
-        """See `Potential.check_elements`."""
+        """Raises a ValueError without atoms, or with elements that are not known.
 
+        Args:
+            structure: what is to be evaluated.
+            index: its place in a list, for the message.
+        """
+
+    @abstractmethod
     def predict(self, graph: jraph.GraphsTuple) -> Predictions:
-        """See `Potential.predict`."""
+        """Evaluates a padded batch.
 
-    def results(self, structures: Sequence[Structure], predictions: Predictions) -> Sequence[R_co]:
-        """See `Potential.results`."""
+        Args:
+            graph: batch in the layout of `allegro_jax.graphs`.
+        """
 
+    @abstractmethod
+    def results(self, structures: Sequence[Structure], predictions: Predictions) -> list[R]:
+        """Takes an evaluated batch apart.
 
-def evaluated(evaluator: Evaluator[R_co], structures: Any, capacity: Capacity | None) -> Any:
-    """One result for one structure, a list for several; see `Potential.__call__`."""
-    if isinstance(structures, Structure) or hasattr(structures, "get_positions"):
-        return _in_batches(evaluator, [_as_structure(structures)], capacity)[0]
-    items = [_as_structure(item) for item in structures]
-    return _in_batches(evaluator, items, capacity) if items else []
+        Args:
+            structures: those of the batch, in order.
+            predictions: what `predict` returned for it, as numpy arrays.
+        """
+
+    @overload
+    def __call__(
+        self, structures: "Structure | ase.Atoms", *, capacity: Capacity | None = None
+    ) -> R: ...
+
+    @overload
+    def __call__(
+        self,
+        structures: "Dataset | Sequence[Structure | ase.Atoms]",
+        *,
+        capacity: Capacity | None = None,
+    ) -> list[R]: ...
+
+    def __call__(
+        self,
+        structures: "Structure | ase.Atoms | Dataset | Sequence[Structure | ase.Atoms]",
+        *,
+        capacity: Capacity | None = None,
+    ) -> R | list[R]:
+        """Evaluates one structure, or many in batches.
+
+        Args:
+            structures: `Structure`, `ase.Atoms`, a sequence of these, or a `Dataset`.
+            capacity: padded size of every batch; None takes a rounded one that fits the largest.
+                Calls with equal capacities share one compilation.
+
+        Returns:
+            One result, or a list of results in the order of a sequence or data set.
+
+        Raises:
+            ValueError: no atoms, an element the potential does not know, NaN positions, atoms at
+                the same place, a periodic cell without volume, a batch beyond `capacity`.
+        """
+        if isinstance(structures, Structure) or hasattr(structures, "get_positions"):
+            return _in_batches(self, [_as_structure(structures)], capacity)[0]
+        items = [_as_structure(item) for item in structures]
+        return _in_batches(self, items, capacity) if items else []
 
 
 def _in_batches(
-    evaluator: Evaluator[R_co], structures: list[Structure], capacity: Capacity | None
-) -> list[R_co]:
+    evaluator: BatchedEvaluation[R], structures: list[Structure], capacity: Capacity | None
+) -> list[R]:
     for index, structure in enumerate(structures):
         evaluator.check_elements(structure, index)
     config = evaluator.config
     graphs = GraphDataset.build(structures, config.cutoff, config.atomic_numbers)
     capacity = capacity or _rounded(graphs)
     batch_size = capacity.graphs - 1
-    results: list[R_co] = []
+    results: list[R] = []
     for start in range(0, len(structures), batch_size):
         part = structures[start : start + batch_size]
         indices = np.arange(start, start + len(part))

@@ -10,18 +10,17 @@ import dataclasses
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self
 
 import jax
 import jax.numpy as jnp
 import jraph
 import numpy as np
 
-from allegro_jax.batched_evaluation import evaluated
+from allegro_jax.batched_evaluation import BatchedEvaluation
 from allegro_jax.committee_result import CommitteeResult, mean_and_spread
 from allegro_jax.configs import ModelConfig
-from allegro_jax.datasets.dataset import Dataset, Structure
-from allegro_jax.graphs import Capacity
+from allegro_jax.datasets.dataset import Structure
 from allegro_jax.models.base import EdgeEnergyModel
 from allegro_jax.models.build import build_model
 from allegro_jax.models.committee_storage import read_committee, write_committee
@@ -30,13 +29,11 @@ from allegro_jax.models.storage import COMMITTEE
 from allegro_jax.potential import Potential, default_device
 
 if TYPE_CHECKING:
-    import ase
-
     from allegro_jax.interfaces.committee_calculator import CommitteeCalculator, OnLimit
     from allegro_jax.sharding.spatial import ShardedCommittee
 
 
-class Committee:
+class Committee(BatchedEvaluation[CommitteeResult]):
     """Potentials of equal configs, evaluated together.
 
     Attributes:
@@ -125,32 +122,6 @@ class Committee:
 
     def __len__(self) -> int:
         return len(self.members)
-
-    @overload
-    def __call__(
-        self, structures: "Structure | ase.Atoms", *, capacity: Capacity | None = None
-    ) -> CommitteeResult: ...
-
-    @overload
-    def __call__(
-        self,
-        structures: "Dataset | Sequence[Structure | ase.Atoms]",
-        *,
-        capacity: Capacity | None = None,
-    ) -> list[CommitteeResult]: ...
-
-    def __call__(
-        self,
-        structures: "Structure | ase.Atoms | Dataset | Sequence[Structure | ase.Atoms]",
-        *,
-        capacity: Capacity | None = None,
-    ) -> CommitteeResult | list[CommitteeResult]:
-        """Evaluates one structure, or many in batches; arguments are those of `Potential`.
-
-        Raises:
-            ValueError: see `Potential.__call__`.
-        """
-        return evaluated(self, structures, capacity)
 
     def predict(self, graph: jraph.GraphsTuple) -> Predictions:
         """Evaluates a padded batch; every array has the members as first axis.

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, overload
+from typing import TYPE_CHECKING, Self
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +12,9 @@ import jraph
 import numpy as np
 from jaxtyping import Float
 
-from allegro_jax.batched_evaluation import evaluated
+from allegro_jax.batched_evaluation import BatchedEvaluation
 from allegro_jax.configs import AllegroConfig, ModelConfig
-from allegro_jax.datasets.dataset import Dataset, Structure
-from allegro_jax.graphs import Capacity
+from allegro_jax.datasets.dataset import Structure
 from allegro_jax.models.build import build_model
 from allegro_jax.models.energy import (
     Params,
@@ -30,8 +29,6 @@ from allegro_jax.models.energy import (
 from allegro_jax.models.storage import check_params, read_potential, write_potential
 
 if TYPE_CHECKING:
-    import ase
-
     from allegro_jax.interfaces.ase import AllegroCalculator
     from allegro_jax.sharding.spatial import ShardedPotential
 
@@ -63,7 +60,7 @@ class Result:
     stress: Float[np.ndarray, "3 3"] | None
 
 
-class Potential:
+class Potential(BatchedEvaluation[Result]):
     """An Allegro model with its parameters and the reference energies of its elements.
 
     Attributes:
@@ -106,41 +103,6 @@ class Potential:
                 lambda array, like: jnp.asarray(array, like.dtype), params, expected
             )
         self.atomic_energies = _reference_energies(config, atomic_energies)
-
-    @overload
-    def __call__(
-        self, structures: "Structure | ase.Atoms", *, capacity: Capacity | None = None
-    ) -> Result: ...
-
-    @overload
-    def __call__(
-        self,
-        structures: "Dataset | Sequence[Structure | ase.Atoms]",
-        *,
-        capacity: Capacity | None = None,
-    ) -> list[Result]: ...
-
-    def __call__(
-        self,
-        structures: "Structure | ase.Atoms | Dataset | Sequence[Structure | ase.Atoms]",
-        *,
-        capacity: Capacity | None = None,
-    ) -> Result | list[Result]:
-        """Evaluates one structure, or many in batches.
-
-        Args:
-            structures: `Structure`, `ase.Atoms`, a sequence of these, or a `Dataset`.
-            capacity: padded size of every batch; None takes a rounded one that fits the largest.
-                Calls with equal capacities share one compilation.
-
-        Returns:
-            One result, or a list of results in the order of a sequence or data set.
-
-        Raises:
-            ValueError: no atoms, an element the potential does not know, NaN positions, atoms at
-                the same place, a periodic cell without volume, a batch beyond `capacity`.
-        """
-        return evaluated(self, structures, capacity)
 
     def predict(self, graph: jraph.GraphsTuple) -> Predictions:
         """Evaluates a padded batch by the compiled function shared by all equal configs.

@@ -146,17 +146,7 @@ class Dataset:
         Raises:
             ValueError: `indices` is empty, not integer, or points outside of the set.
         """
-        indices = np.asarray(indices)
-        if indices.ndim != 1 or len(indices) == 0 or not np.issubdtype(indices.dtype, np.integer):
-            raise ValueError(
-                f"select needs a non-empty 1-D list of integers; for {self.name} came shape "
-                f"{indices.shape} of {indices.dtype}"
-            )
-        if indices.min() < 0 or indices.max() >= len(self):
-            raise ValueError(
-                f"{self.name} has {len(self)} structures, so indices run from 0 to "
-                f"{len(self) - 1}; came {indices.min()} to {indices.max()}"
-            )
+        indices = checked_rows(indices, len(self), self.name)
         counts = self.n_atoms[indices]
         rows = ragged_rows(self.offsets[indices], counts)
         return dataclasses.replace(
@@ -176,6 +166,33 @@ class Dataset:
     def to_atoms(self, index: int) -> "ase.Atoms":
         """Returns structure `index` as `ase.Atoms` with its labels in a calculator."""
         return self[index].to_atoms()
+
+
+def checked_rows(
+    indices: Sequence[int] | Int[np.ndarray, "..."], size: int, name: str
+) -> Int[np.ndarray, "rows"]:
+    """Returns the rows of a selection as an array.
+
+    Args:
+        indices: Asked for.
+        size: Structures of the set.
+        name: What errors call it.
+
+    Raises:
+        ValueError: `indices` is empty, not integer, or points outside of the set.
+    """
+    rows = np.asarray(indices)
+    if rows.ndim != 1 or len(rows) == 0 or not np.issubdtype(rows.dtype, np.integer):
+        raise ValueError(
+            f"select needs a non-empty 1-D list of integers; for {name} came shape {rows.shape} of "
+            f"{rows.dtype}"
+        )
+    if rows.min() < 0 or rows.max() >= size:
+        raise ValueError(
+            f"{name} has {size} structures, so indices run from 0 to {size - 1}; came "
+            f"{rows.min()} to {rows.max()}"
+        )
+    return rows
 
 
 def ragged_rows(

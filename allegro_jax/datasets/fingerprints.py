@@ -66,17 +66,11 @@ def fingerprints(
 
 def _of_one_size(items: list[Structure]) -> Float[np.ndarray, "structures components"]:
     """Fingerprints of structures with the same number of atoms, all periodic or none."""
-    n_atoms = len(items[0].numbers)
-    kept = np.unique(np.linspace(0, n_atoms - 1, min(n_atoms, _MOST_ATOMS)).astype(int))
+    kept = _some_atoms(items[0], _MOST_ATOMS)
     first, second = np.triu_indices(len(kept), k=1)
-    positions = np.stack([item.positions[kept] for item in items])
-    vectors = positions[:, second] - positions[:, first]
-    if items[0].pbc.any():
-        pairs = zip(vectors, items, strict=True)
-        vectors = np.stack([nearest_images(v, item.cell, item.pbc) for v, item in pairs])
     colour = np.stack([item.numbers[kept] for item in items]) * 0.618034 % 1.0
     stretch = 1.0 + 0.1 * (colour[:, first] + colour[:, second])
-    distances = np.sqrt(np.einsum("spc,spc->sp", vectors, vectors)) * stretch
+    distances = pair_distances(items, _MOST_ATOMS) * stretch
     result = np.zeros((len(items), LENGTH))
     if len(first):
         distances.sort(axis=1)
@@ -85,6 +79,28 @@ def _of_one_size(items: list[Structure]) -> Float[np.ndarray, "structures compon
     cells = np.stack([item.cell for item in items])
     result[:, -1] = np.cbrt(np.abs(np.linalg.det(cells)))
     return result
+
+
+def pair_distances(items: list[Structure], most: int) -> Float[np.ndarray, "structures pairs"]:
+    """Returns the distances of all pairs of at most so many atoms, evenly chosen, Å.
+
+    Args:
+        items: Structures with the same number of atoms, all periodic or none.
+        most: Atoms of each that are looked at.
+    """
+    kept = _some_atoms(items[0], most)
+    first, second = np.triu_indices(len(kept), k=1)
+    positions = np.stack([item.positions[kept] for item in items])
+    vectors = positions[:, second] - positions[:, first]
+    if items[0].pbc.any():
+        pairs = zip(vectors, items, strict=True)
+        vectors = np.stack([nearest_images(v, item.cell, item.pbc) for v, item in pairs])
+    return np.sqrt(np.einsum("spc,spc->sp", vectors, vectors))
+
+
+def _some_atoms(item: Structure, most: int) -> Int[np.ndarray, "atoms"]:
+    n_atoms = len(item.numbers)
+    return np.unique(np.linspace(0, n_atoms - 1, min(n_atoms, most)).astype(int))
 
 
 def nearest_images(

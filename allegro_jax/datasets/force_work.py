@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from scipy.spatial.distance import pdist
 
 from allegro_jax.datasets.dataset import Structure
-from allegro_jax.datasets.fingerprints import Structures, nearest_images
+from allegro_jax.datasets.fingerprints import Structures, nearest_images, pair_distances
 
 _RUNS, _RUN_LENGTH = 200, 3  # of successive frames, spread over the set
 _PAIRS, _CANDIDATES = 60, 1000  # the most similar ones, of those with similar distances
@@ -108,14 +108,7 @@ def _differences(
 
 def _similar(items: list[Structure]) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of frames whose interatomic distances, atom by atom, differ least."""
-    n_atoms = len(items[0].numbers)
-    kept = np.unique(np.linspace(0, n_atoms - 1, min(n_atoms, _ATOMS)).astype(int))
-    first, second = np.triu_indices(len(kept), k=1)
-    positions = np.stack([item.positions[kept] for item in items])
-    vectors = positions[:, second] - positions[:, first]
-    if items[0].pbc.any():
-        vectors = nearest_images(vectors, items[0].cell, items[0].pbc)
-    unlike = pdist(np.sqrt(np.einsum("spc,spc->sp", vectors, vectors)))
+    unlike = pdist(pair_distances(items, _ATOMS))
     nearest = np.argsort(unlike)[:_CANDIDATES]
     a, b = np.triu_indices(len(items), k=1)
     return a[nearest], b[nearest]

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from allegro_jax.configs import ModelConfig
-from allegro_jax.datasets.dataset import Dataset, Structure, ragged_rows
+from allegro_jax.datasets.dataset import Dataset, Structure, checked_rows, ragged_rows
 from allegro_jax.datasets.statistics import Statistics, summary
 from allegro_jax.graphs.elements import energies_by_number, symbols
 from allegro_jax.graphs.graph_dataset import GraphDataset
@@ -163,18 +163,9 @@ class GraphStore:
         Raises:
             ValueError: `indices` is empty, not integer, or points outside of the store.
         """
-        indices = np.asarray(indices)
-        if indices.ndim != 1 or len(indices) == 0 or not np.issubdtype(indices.dtype, np.integer):
-            raise ValueError(
-                f"select needs a non-empty 1-D list of integers; for {self.name} came shape "
-                f"{indices.shape} of {indices.dtype}"
-            )
-        if indices.min() < 0 or indices.max() >= len(self):
-            raise ValueError(
-                f"{self.name} has {len(self)} structures, so indices run from 0 to "
-                f"{len(self) - 1}; came {indices.min()} to {indices.max()}"
-            )
-        return dataclasses.replace(self, rows=self.rows[indices])
+        return dataclasses.replace(
+            self, rows=self.rows[checked_rows(indices, len(self), self.name)]
+        )
 
     @cached_property
     def max_neighbors(self) -> int:

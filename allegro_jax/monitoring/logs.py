@@ -5,6 +5,7 @@ A run that is taken up tells the steps after its checkpoint again; every log sho
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -48,17 +49,20 @@ class Scalars(Protocol):
 class ScalarLog(Callback):
     """Sends losses as `train/...` and validation errors as `valid/..._meV` (and Å) to a service.
 
+    What the service cannot write, on a full disk for instance, is lost to it with a warning; the
+    training goes on.
+
     Args:
         scalars: The service.
     """
 
     def __init__(self, scalars: Scalars) -> None:
-        self._scalars = scalars
+        self._scalars, self._failed = scalars, False
 
     def on_progress(self, progress: Progress) -> None:
         """Sends loss, rate and speed."""
         values = _speed_and_loss(progress)
-        self._scalars.write(
+        self._write(
             steps_done(progress), {f"train/{name}": value for name, value in values.items()}
         )
 
@@ -69,11 +73,20 @@ class ScalarLog(Callback):
             for column, value in row.items()
             if (name := column.rpartition("/")[2]) in QUANTITIES  # of further sets: name/error
         }
-        self._scalars.write(int(row["step"]), {"valid/epoch": row["epoch"], **errors})
+        self._write(int(row["step"]), {"valid/epoch": row["epoch"], **errors})
 
     def close(self) -> None:
         """Ends the log."""
         self._scalars.close()
+
+    def _write(self, step: int, values: Mapping[str, float]) -> None:
+        try:
+            self._scalars.write(step, values)
+        except OSError as error:
+            if not self._failed:
+                message = f"{type(self._scalars).__name__} misses step {step}: {error}"
+                warnings.warn(message, RuntimeWarning, stacklevel=2)
+            self._failed = True
 
 
 def steps_done(progress: Progress) -> int:

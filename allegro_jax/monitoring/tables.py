@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
@@ -14,7 +15,9 @@ class GrowingTable:
 
     Nothing is written before the first row. That row drops what the file holds from its place on:
     rows that an interrupted run wrote after the checkpoint from which it is taken up. Rows with
-    other columns than the file's widen it. Every row is in the file when `append` returns.
+    other columns than the file's widen it. Every row is in the file when `append` returns, unless
+    it cannot be written, on a full disk for instance: then there is a warning, and the next call
+    writes it too.
 
     Args:
         path: The file; its folder is made when missing.
@@ -24,22 +27,38 @@ class GrowingTable:
     def __init__(self, path: Path, key: str) -> None:
         self._path, self._key = path, key
         self._columns: list[str] | None = None
+        self._waiting: list[Mapping[str, float]] = []
 
     def append(self, row: Mapping[str, float]) -> None:
         """Adds a row; where there are rows from its place on, these go."""
-        if self._columns is None or not set(row) <= set(self._columns):
-            before = [old for old in read_table(self._path) if old[self._key] < row[self._key]]
-            self._rewrite(before, row)
+        self._waiting.append(row)
+        try:
+            self._write()
+        except OSError as error:
+            self._columns = None  # the next call cuts off what was written of a row
+            if len(self._waiting) == 1:
+                message = f"{self._path} cannot be written and is made up for later: {error}"
+                warnings.warn(message, RuntimeWarning, stacklevel=2)
+        else:
+            self._waiting = []
+
+    def _write(self) -> None:
+        names = [name for row in self._waiting for name in row]
+        if self._columns is None or not set(names) <= set(self._columns):
+            place = self._waiting[0][self._key]
+            before = [old for old in read_table(self._path) if old[self._key] < place]
+            self._rewrite(before, names)
         assert self._columns is not None
         with self._path.open("a", newline="") as file:
-            file.write(_text([row], self._columns))
+            file.write(_text(self._waiting, self._columns))
 
-    def _rewrite(self, rows: list[dict[str, float]], new: Mapping[str, float]) -> None:
-        self._columns = list(dict.fromkeys([*(rows[0] if rows else ()), *new]))
+    def _rewrite(self, rows: list[dict[str, float]], names: list[str]) -> None:
+        columns = list(dict.fromkeys([*(rows[0] if rows else ()), *names]))
         self._path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(",".join(self._columns) + "\n" + _text(rows, self._columns))
+        temporary.write_text(",".join(columns) + "\n" + _text(rows, columns))
         temporary.replace(self._path)
+        self._columns = columns
 
 
 def read_table(path: Path) -> list[dict[str, float]]:
@@ -56,7 +75,7 @@ def read_table(path: Path) -> list[dict[str, float]]:
     return [{name: float(value) for name, value in row.items() if value} for row in rows]
 
 
-def _text(rows: list[dict[str, float]] | list[Mapping[str, float]], columns: list[str]) -> str:
+def _text(rows: Sequence[Mapping[str, float]], columns: list[str]) -> str:
     buffer = io.StringIO()
     csv.DictWriter(buffer, columns, lineterminator="\n").writerows(rows)
     return buffer.getvalue()

@@ -1,5 +1,6 @@
 """Every place that a training is logged to shows every step once."""
 
+import errno
 import struct
 import sys
 import types
@@ -44,6 +45,44 @@ def test_csv_files_hold_epochs_and_steps_once(tmp_path: Path) -> None:
     assert [row["step"] for row in steps] == list(range(1, 13))
     assert {"loss", "learning_rate", "structures_per_s", "seconds"} <= set(steps[0])
     assert epochs[1]["forces_mae"] == 0.05
+
+
+def test_a_disk_that_is_full_for_a_while_costs_the_tables_no_row(
+    tmp_path: Path, monkeypatch
+) -> None:
+    """The disk takes half a row before it is full."""
+    log, real = CsvLog(tmp_path), Path.open
+
+    def full(path: Path, mode: str = "r", **options: Any) -> Any:
+        if mode == "a":
+            with real(path, mode) as file:
+                file.write("3,0.")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, mode, **options)
+
+    watch(log, 1, range(1, 5))
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.warns(RuntimeWarning, match="made up for later"):
+        watch(log, 2, range(1, 5))
+    monkeypatch.undo()
+    watch(log, 3, range(1, 5))
+    epochs, steps = (read_table(tmp_path / f"{name}.csv") for name in ("epochs", "steps"))
+    assert [row["epoch"] for row in epochs] == [1, 2, 3]
+    assert [row["step"] for row in steps] == list(range(1, 13))
+    assert epochs[1]["forces_mae"] == 0.05
+
+
+def test_a_service_that_cannot_write_does_not_end_a_training() -> None:
+    class Full:
+        def write(self, *_: Any) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def close(self) -> None:
+            pass
+
+    with pytest.warns(RuntimeWarning, match="Full misses step 1") as warned:
+        watch(ScalarLog(Full()), 1, range(1, 5))
+    assert len(warned) == 1
 
 
 def records(path: Path) -> list[Any]:

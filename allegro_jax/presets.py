@@ -79,7 +79,7 @@ _LATENTS_2023 = {
 }
 _ENERGIES = {"atoms_per_batch": 300}  # an energy tells less than forces do, and costs less
 
-# The best of short trainings on rMD17 aspirin, see docs/fitting.md.
+# docs/fitting.md has what each of these does on rMD17 aspirin.
 _FAST = TrainingConfig(
     max_epochs=_EPOCHS,
     optimizer="muon",

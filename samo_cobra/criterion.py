@@ -7,8 +7,8 @@ Minimised over the cube, with predicted objectives v(z) in scaled units,
 
 p the front points that weakly dominate v and r the reference point (penalty of SAMO-COBRA, in
 scaled units so that no objective drowns another). Constraints are predicted g_i / range_i plus a
-margin, known functions, the feasibility model, and the distance to evaluated, pending and failed
-points.
+margin (:mod:`samo_cobra.margins`), known functions, the feasibility model, and the distance to
+evaluated, pending and failed points.
 """
 
 import functools
@@ -18,7 +18,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from samo_cobra import feasibility, sqp, surrogates
+from samo_cobra import feasibility, margins, sqp, surrogates
+
+# Distance below which the margins do not shrink any further.
+_SMOOTH = 1e-6
 
 
 class InfillProblem(NamedTuple):
@@ -31,7 +34,10 @@ class InfillProblem(NamedTuple):
         optimism: standard deviations by which variances lower the objectives (SMS); 0 for PHV.
         reference, front, lower, upper: reference point, front, and the boxes that tile what can
             still be gained, in scaled units.
-        constraint_range, margin: unit and margin of every constraint.
+        constraint_range, margin: unit of every constraint, and the part of its margin that is
+            the same everywhere.
+        margin_rate: growth of the margin with the distance to the nearest measured point.
+        measured: which points of the model are trials, and not believed.
         taken, clearance: places to keep away from, and how far.
         failures: where evaluations fail; None while none has.
     """
@@ -47,8 +53,10 @@ class InfillProblem(NamedTuple):
     upper: Float[Array, "boxes objectives"]
     constraint_range: Float[Array, " constraints"]
     margin: Float[Array, " constraints"]
-    taken: Float[Array, "points dims"]
-    clearance: Float[Array, " points"]
+    margin_rate: Float[Array, " constraints"]
+    measured: Bool[Array, " points"]
+    taken: Float[Array, "places dims"]
+    clearance: Float[Array, " places"]
     failures: feasibility.Model | None
 
 
@@ -144,6 +152,25 @@ def _lowered(
     return jax.vmap(spread)(z), jax.vmap(jax.jacrev(spread))(z)
 
 
+def margins_at(
+    problem: InfillProblem, z: Float[Array, "candidates dims"]
+) -> tuple[Float[Array, "candidates constraints"], Float[Array, "candidates constraints dims"]]:
+    """Margins of the constraints and their Jacobian."""
+    points = problem.model.points
+    squares = surrogates.squared_distances(z, points)
+    squares = jnp.where(problem.measured[None], squares, jnp.inf)
+    nearest = jnp.argmin(squares, axis=1)
+    # Smooth at the trial itself, on a scale below every spacing.
+    least = jnp.take_along_axis(squares, nearest[:, None], axis=1)
+    distance = jnp.sqrt(least + _SMOOTH**2)
+    away = (z - points[nearest]) / distance
+    grown = problem.margin_rate[None] * distance
+    capped = grown >= margins.LARGEST_BY_ERRORS
+    slope = jnp.where(capped, 0.0, problem.margin_rate[None])
+    margin = problem.margin[None] + jnp.minimum(grown, margins.LARGEST_BY_ERRORS)
+    return margin, slope[:, :, None] * away[:, None, :]
+
+
 def _evaluate(
     problem: InfillProblem,
     z: Float[Array, "candidates dims"],
@@ -165,8 +192,9 @@ def _evaluate(
 
     value, slope = jax.vmap(jax.value_and_grad(criterion))(v)
     unit = problem.constraint_range
-    constraints = [outputs[:, k:] / unit[None] + problem.margin[None]]
-    jacobians = [jacobian[:, k:] / unit[None, :, None]]
+    margin, margin_slope = margins_at(problem, z)
+    constraints = [outputs[:, k:] / unit[None] + margin]
+    jacobians = [jacobian[:, k:] / unit[None, :, None] + margin_slope]
     n_known = len(problem.order) - problem.model.weights.shape[1]
     constraints.append(exact.values[:, n_known:])
     jacobians.append(exact.jacobian[:, n_known:])

@@ -131,6 +131,10 @@ class History:
         good = good[pareto.non_dominated(self.objectives[good])]
         return [int(i) for i in good[np.argsort(self.objectives[good, 0], kind="stable")]]
 
+    def distance(self, z: Float[np.ndarray, " dims"], n: int) -> float:
+        """Distance from a place to the nearest of the first ``n`` points."""
+        return float(np.min(np.linalg.norm(self.z[:n] - z[None], axis=1)))
+
     def ranges(self) -> Float[np.ndarray, " constraints"]:
         """Range of every constraint, the unit of its margin; 1 for a constant one."""
         if self.constraints.size == 0:

@@ -1,22 +1,43 @@
 """Safety margins of the constraints: how far inside the search has to stay.
 
 The search exploits every error of a constraint's model, so that its errors are mostly violations.
-Margins by outcomes are those of SAMO-COBRA (steps 6 and 8), margins by errors are ours.
+Margins by outcomes are those of SAMO-COBRA (steps 6 and 8), margins by errors are ours: a model is
+right where it was fitted and errs the more the further a point is from there, so they grow with the
+distance to the nearest trial, at the rate that recent errors have shown.
 """
 
+import dataclasses
+
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 # By outcomes: they enter squared.
 _FIRST, _LARGEST = 0.04, 0.08
 _SHRINK, _GROW = 0.9, 1.1
-# By errors: what is left of an error after one more trial, and the largest margin of that kind. A
-# large error widens the margin for a few trials; a trace of it stays for many, since fronts lie on
-# borders of the feasible region, and what is a hair outside of one is lost.
-_FAST, _LARGEST_FAST = 0.4, 0.05
-_SLOW, _LARGEST_SLOW = 0.9, 1e-4
-# A factor that grows with violations and falls back to one.
-_CAUTION_GROWS, _CAUTION_FALLS, _MOST_CAUTION = 1.5, 0.8, 5.0
+# By errors: what is left of a rate after one more trial, and the largest margin.
+_FADE, LARGEST_BY_ERRORS = 0.9, 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class Margins:
+    """Margins of all constraints, in units of the range of each.
+
+    Attributes:
+        by_outcomes: the same everywhere.
+        rate: growth of the margins by errors with the distance to the nearest trial.
+    """
+
+    by_outcomes: Float[np.ndarray, " constraints"]
+    rate: Float[np.ndarray, " constraints"]
+
+    @classmethod
+    def none(cls, n_constraints: int) -> "Margins":
+        """No margins."""
+        return cls(np.zeros(n_constraints), np.zeros(n_constraints))
+
+    def at(self, distance: float) -> Float[np.ndarray, " constraints"]:
+        """The margins at a distance from the nearest trial."""
+        return self.by_outcomes + np.minimum(self.rate * distance, LARGEST_BY_ERRORS)
 
 
 def by_outcomes(
@@ -33,25 +54,20 @@ def by_outcomes(
     return margin**2
 
 
-def by_errors(
-    excess: Float[np.ndarray, "recent constraints"],
-    violated: Bool[np.ndarray, "infills constraints"],
+def rate_of_errors(
+    excess: Float[np.ndarray, "recent constraints"], distances: Float[np.ndarray, " recent"]
 ) -> Float[np.ndarray, " constraints"]:
-    """The largest recent error, the older the less, times the caution that violations taught.
+    """The largest recent error per distance, the older the less.
 
     Args:
         excess: by how much the models were too hopeful at the latest trials, at least one, in
             units of the range of the constraint.
-        violated: which constraints were violated, at all infills.
+        distances: from each of these trials to the nearest one before it, on the cube of side 2.
 
     Returns:
-        Margins in the same units.
+        Margin per distance in the same units.
     """
-    age = np.arange(len(excess))[::-1, None]
-    caution = np.ones(violated.shape[1])
-    for row in violated:
-        factor = np.where(row, _CAUTION_GROWS, _CAUTION_FALLS)
-        caution = np.clip(caution * factor, 1.0, _MOST_CAUTION)
-    fast = caution * np.max(_FAST**age * excess, axis=0)
-    slow = caution * np.max(_SLOW**age * excess, axis=0)
-    return np.maximum(np.minimum(fast, _LARGEST_FAST), np.minimum(slow, _LARGEST_SLOW))
+    age = np.arange(len(excess))[::-1]
+    # Repetitions tell nothing about distances.
+    share = _FADE**age / np.maximum(distances, 1e-6)
+    return np.max(share[:, None] * excess, axis=0)

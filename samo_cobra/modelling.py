@@ -32,14 +32,17 @@ class Modelled:
             means in place of noisy values.
         chosen: number of the winning model of every modelled output.
         errors: its root mean square error, in original units.
-        margins: by how much the models of the constraints were too hopeful of late.
+        margins: how far inside the constraints the search has to stay.
+        n_measured: number of leading points of the history that are trials; the others are
+            believed.
     """
 
     model: surrogates.Model
     history: History
     chosen: Int[np.ndarray, " modelled"]
     errors: Float[np.ndarray, " modelled"]
-    margins: Float[np.ndarray, " constraints"]
+    margins: margins.Margins
+    n_measured: int
 
 
 class Modeller:
@@ -82,7 +85,8 @@ class Modeller:
             extended = self._believing(history, model, pending)
             if len(extended) > len(history):
                 model = self._select(self._fit(extended, len(extended)), chosen)
-            return Modelled(model, extended, chosen, errors, self._margins(history, chosen))
+            wide = self._margins(history, chosen)
+            return Modelled(model, extended, chosen, errors, wide, len(history))
 
     def _smoothed(
         self,
@@ -104,7 +108,8 @@ class Modeller:
         smooth = history.replaced(means)
         extended = self._believing(smooth, model, pending)
         errors = scores[chosen, np.arange(len(chosen))]
-        return Modelled(model, extended, chosen, errors, np.zeros(history.constraints.shape[1]))
+        wide = margins.Margins.none(history.constraints.shape[1])
+        return Modelled(model, extended, chosen, errors, wide, len(history))
 
     def _smoothing(
         self, history: History
@@ -154,24 +159,21 @@ class Modeller:
             np.array([self._prediction_errors(history, int(j)) for j in counted])
         )
 
-    def _margins(
-        self, history: History, chosen: Int[np.ndarray, " modelled"]
-    ) -> Float[np.ndarray, " constraints"]:
-        """Safety margins of the constraints in their own units: the wider of the two kinds."""
+    def _margins(self, history: History, chosen: Int[np.ndarray, " modelled"]) -> margins.Margins:
+        """Margins of both kinds for the modelled constraints, none for the others."""
         k, n = history.objectives.shape[1], len(history)
         columns = np.arange(self._n_objectives, len(self._columns))
         places = np.array(self._columns[self._n_objectives :], dtype=int) - k
-        ranges = history.ranges()[places]
+        wide = margins.Margins.none(history.constraints.shape[1])
         infills = history.constraints[self._n_initial :, places]
-        wide = _OUTCOME_UNIT * margins.by_outcomes(infills)
+        wide.by_outcomes[places] = _OUTCOME_UNIT * margins.by_outcomes(infills)
         recent = range(max(self._determined(history), n - _RECENT_FOR_MARGINS), n)
         if len(recent) and len(places):
             signed = np.array([self._prediction_errors(history, j) for j in recent])
-            excess = np.maximum(signed[:, chosen[columns], columns], 0.0) / ranges
-            wide = np.maximum(wide, margins.by_errors(excess, infills > 0.0))
-        every = np.zeros(history.constraints.shape[1])
-        every[places] = wide * ranges
-        return every
+            excess = np.maximum(signed[:, chosen[columns], columns], 0.0)
+            distances = np.array([history.distance(history.z[j], j) for j in recent])
+            wide.rate[places] = margins.rate_of_errors(excess / history.ranges()[places], distances)
+        return wide
 
     def _determined(self, history: History) -> int:
         """The first trial predicted by models whose tails were determined by the data."""

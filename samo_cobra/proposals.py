@@ -79,7 +79,7 @@ class Proposer:
             id=number,
             predicted=self.in_own_signs(found.outputs),
             gain=found.gain,
-            margins=_floats(modelled.margins),
+            margins=_floats(_margins_at(modelled, found.z)),
             reference_point=_floats(self._statement.signs * reference),
             n_trials=n_trials,
             n_pending=len(pending),
@@ -218,6 +218,14 @@ class Proposer:
             "logarithmic": tuple(logarithmic),
             "errors": tuple(errors),
         }
+
+
+def _margins_at(
+    modelled: Modelled, z: Float[np.ndarray, " dims"]
+) -> Float[np.ndarray, " constraints"]:
+    """Margins of the constraints at a place, in their own units."""
+    history = modelled.history
+    return history.ranges() * modelled.margins.at(history.distance(z, modelled.n_measured))
 
 
 def _floats(values: Sequence[float] | np.ndarray) -> tuple[float, ...]:

@@ -17,7 +17,7 @@ class Record:
         predicted: predicted objectives and constraints, in the user's signs.
         gain: predicted gain in hypervolume, in units of the extent of the front; 0 where the
             search fell back on the most promising point without one.
-        margins: safety margin of every constraint, in its own units.
+        margins: safety margin of every constraint at the point, in its own units.
         reference_point: reference point of the moment, in the user's signs.
         n_trials: number of trials known.
         n_pending: number of points under way.

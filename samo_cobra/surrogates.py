@@ -30,8 +30,12 @@ N_MODELS = 2 * len(KERNELS)
 
 # Ridge on the kernel block: above rounding, far below any signal.
 _NUGGET = 1e-12
-# Ridge on the tail: with fewer than 2d + 1 points it picks the minimum-norm tail.
+# Ridge on the tail: where it is not determined it picks the one of minimum norm.
 _TAIL_RIDGE = 1e-10
+# Ridge on the squares while there are fewer points than tail terms. The tail could take in all
+# data then and leave nothing to the kernels, but a minimum-norm parabola splits even a linear
+# trend between z and z^2; the squares are small instead, and kernels and linear terms explain.
+_SQUARES_RIDGE = 1.0
 # Keeps the logarithm of the thin-plate kernel finite at a data point.
 _TINY = 1e-300
 
@@ -129,6 +133,13 @@ def kernel_matrices(
     return jnp.stack([jnp.where(both, f(q)[0], 0.0) for f in _KERNEL_FUNCTIONS])
 
 
+def _tail_ridges(dims: int, n_points: Int[Array, ""]) -> Float[Array, " tail"]:
+    """Ridge on each of the polynomial terms."""
+    undetermined = n_points < n_tail(dims)
+    squares = jnp.where(undetermined, _SQUARES_RIDGE, _TAIL_RIDGE)
+    return jnp.where(jnp.arange(n_tail(dims)) > dims, squares, _TAIL_RIDGE)
+
+
 def _system(
     points: Float[Array, "points dims"], mask: Bool[Array, " points"]
 ) -> Float[Array, "kernels rows rows"]:
@@ -136,7 +147,7 @@ def _system(
     phi = kernel_matrices(points, mask) + jnp.diag(jnp.where(mask, _NUGGET, 1.0))[None]
     tail = jnp.where(mask[:, None], tail_terms(points), 0.0)
     tail = jnp.broadcast_to(tail, (len(KERNELS), *tail.shape))
-    corner = -_TAIL_RIDGE * jnp.eye(tail.shape[-1])
+    corner = -jnp.diag(_tail_ridges(points.shape[1], jnp.sum(mask)))
     corner = jnp.broadcast_to(corner, (len(KERNELS), *corner.shape))
     top = jnp.concatenate([phi, tail], axis=2)
     bottom = jnp.concatenate([jnp.swapaxes(tail, 1, 2), corner], axis=2)

@@ -51,14 +51,24 @@ def test_separable_quadratics_are_reproduced_exactly_by_untransformed_models(x64
         np.testing.assert_allclose(predicted[::2], np.broadcast_to(y, (6, 3)), rtol=1e-6)
 
 
-def test_with_few_points_the_tail_is_the_one_of_minimum_norm(x64):
+def test_with_few_points_the_tail_is_the_linear_one_of_minimum_norm(x64):
     # Three points in ten dimensions, where 21 tail coefficients are free.
     points = RNG.uniform(-1.0, 1.0, size=(3, 10))
     values = np.tile(RNG.normal(size=(3, 1)), (1, 3))
     models = fit(points, values)
-    tail = np.concatenate([np.ones((3, 1)), points, points**2], axis=1)
+    tail = np.concatenate([np.ones((3, 1)), points], axis=1)
     expected = np.linalg.pinv(tail) @ ((values[:, 0] - values[:, 0].mean()) / values[:, 0].std())
-    np.testing.assert_allclose(models.weights[0, 32:, 0, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(models.weights[0, 32:43, 0, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(models.weights[0, 43:, 0, 0], 0.0, atol=1e-6)
+
+
+def test_linear_outputs_are_reproduced_exactly_from_d_plus_one_points_on(x64):
+    points = RNG.uniform(-1.0, 1.0, size=(5, 4))
+    coefficients = np.array([1.0, -2.0, 0.5, 3.0])
+    values = np.tile((7.0 + points @ coefficients)[:, None], (1, 3))
+    z = RNG.uniform(-1.0, 1.0, size=4)
+    predicted = np.asarray(surrogates.predict_all(fit(points, values), jnp.asarray(z)))
+    np.testing.assert_allclose(predicted[::2], 7.0 + z @ coefficients, rtol=1e-6)
 
 
 @pytest.mark.parametrize("kernel", range(6))

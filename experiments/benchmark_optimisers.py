@@ -3,6 +3,7 @@
     python -m experiments.benchmark_optimisers --methods=samo-cobra,optuna-tpe --seeds=0,1,2,3,4
     python -m experiments.benchmark_optimisers --norun --figure=convergence.png   # report only
     python -m experiments.benchmark_optimisers --suite=published --seeds=0,1,2 --batch=5
+    python -m experiments.benchmark_optimisers --suite=published --results=published.csv
 
 The suite `comparison` runs every method on 15 problems from the same initial design; methods other
 than samo-cobra, sobol, random and Optuna's TPE and NSGA-II need `pip install ".[rivals]"`, and so
@@ -35,6 +36,12 @@ _BUDGET = flags.DEFINE_integer(
 _BATCH = flags.DEFINE_integer("batch", 1, "Points at a time, in the published suite.", 1)
 _WORKDIR = flags.DEFINE_string("workdir", "runs/optimisers", "Folder that keeps finished runs.")
 _RUN = flags.DEFINE_bool("run", True, "Make missing runs; otherwise only report.")
+_RESULTS = flags.DEFINE_string(
+    "results",
+    None,
+    "CSV with a line per finished run of the published suite: runs in it are not made again, new "
+    "ones are added.",
+)
 _AT = flags.DEFINE_list("at", [], "Evaluations after which methods are compared, e.g. 60,100.")
 _FIGURE = flags.DEFINE_string("figure", None, "PNG of the convergence of all methods.")
 _MARKDOWN = flags.DEFINE_string("markdown", None, "File that the tables are written to.")
@@ -79,17 +86,22 @@ def compare(seeds: Sequence[int]) -> list[tuple[list[str], list[list[str]]]]:
 
 def reproduce(seeds: Sequence[int]) -> list[tuple[list[str], list[list[str]]]]:
     """Runs ours on the published problems; returns a table."""
-    from experiments.optimisers import published, runs
+    from experiments.optimisers import published, results, runs
     from samo_cobra import benchmark, problems
 
     names = chosen("problem", _PROBLEMS.value, problems.published_names())
     folder = Path(_WORKDIR.value) / "published"
     jobs = published.jobs(names, seeds, _BATCH.value, _BUDGET.value)
+    kept = results.read(Path(_RESULTS.value)) if _RESULTS.value else []
     if _RUN.value:
-        for job in runs.missing(folder, jobs):
+        for job in runs.missing(folder, published.beyond(jobs, kept)):
             print(runs.describe(runs.save(folder, job, published.run(job))), flush=True)
-    records = [r for job in jobs for r in runs.load(folder, job.file)]
-    return [(list(benchmark.HEADER), benchmark.rows(records))] if records else []
+    made = [benchmark.summary(r) for job in jobs for r in runs.load(folder, job.file)]
+    merged = results.merge(kept, made)
+    if _RESULTS.value:
+        results.write(Path(_RESULTS.value), merged)
+    shown = published.among(merged, jobs)
+    return [(list(benchmark.HEADER), benchmark.rows(shown))] if shown else []
 
 
 def main(_: list[str]) -> None:

@@ -8,6 +8,7 @@ authors' median, and CPU seconds per suggestion.
 """
 
 import argparse
+import dataclasses
 import json
 import math
 import statistics
@@ -28,6 +29,9 @@ PRESETS = {
 }
 
 Record = dict[str, Any]
+
+SHARES = (0.9, 0.95, 0.99, 0.999)
+"""Shares of the authors' median hypervolume for which evaluations are counted."""
 
 HEADER = (
     "problem",
@@ -119,39 +123,73 @@ def evaluations_to(curve: Sequence[float], hypervolume: float) -> float:
     return next((n for n, v in enumerate(curve, start=1) if v >= hypervolume), math.inf)
 
 
-def rows(records: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """What the tables need of one run.
+
+    Attributes:
+        problem, seed, budget, batch, preset: what was run.
+        hypervolume: after the last evaluation.
+        evaluations: number of evaluations to :data:`SHARES` of the authors' median with one point
+            at a time; infinite where the budget was not enough, NaN without published results.
+        cpu_s: median CPU seconds per point after the initial design; NaN without such points.
+    """
+
+    problem: str
+    seed: int
+    budget: int
+    batch: int
+    preset: str
+    hypervolume: float
+    evaluations: tuple[float, ...]
+    cpu_s: float
+
+
+def summary(record: Mapping[str, Any]) -> Summary:
+    """Reduces the record of a run."""
+    curve, single = record["hypervolumes"], problems.get(record["problem"]).published_hypervolume
+    late = record["cpu_seconds"][record["initial_points"] :]
+    return Summary(
+        *(record[name] for name in ("problem", "seed", "budget", "batch", "preset")),
+        hypervolume=curve[-1],
+        evaluations=tuple(
+            math.nan if single is None else evaluations_to(curve, share * single)
+            for share in SHARES
+        ),
+        cpu_s=statistics.median(late) if late else math.nan,
+    )
+
+
+def rows(summaries: Sequence[Summary]) -> list[list[str]]:
     """Rows of a table under :data:`HEADER`, one per problem and batch size."""
-    groups = dict.fromkeys((r["problem"], r["batch"]) for r in records)
+    groups = dict.fromkeys((s.problem, s.batch) for s in summaries)
     return [
-        _row(problems.get(name), batch, [r for r in records if (r["problem"], r["batch"]) == key])
-        for key in groups
-        for name, batch in [key]
+        _row(problems.get(name), [s for s in summaries if (s.problem, s.batch) == (name, batch)])
+        for name, batch in groups
     ]
 
 
-def _row(problem: Problem, batch: int, records: Sequence[Mapping[str, Any]]) -> list[str]:
-    curves = [r["hypervolumes"] for r in records]
-    median = statistics.median(curve[-1] for curve in curves)
-    published, single = problem.published_median(batch), problem.published_hypervolume
-    needed = None
-    if single is not None:
-        needed = statistics.median(evaluations_to(curve, 0.99 * single) for curve in curves)
-    late = [s for r in records for s in r["cpu_seconds"][r["initial_points"] :]]
+def _row(problem: Problem, runs: Sequence[Summary]) -> list[str]:
+    batch = runs[0].batch
+    median = statistics.median(r.hypervolume for r in runs)
+    published = problem.published_median(batch)
+    needed = statistics.median(r.evaluations[SHARES.index(0.99)] for r in runs)
+    seconds = statistics.median(r.cpu_s for r in runs)
     return [
         problem.name if batch == 1 else f"{problem.name} x{batch}",
-        str(len(records)),
+        str(len(runs)),
         f"{median:.7g}",
         _number(published, ".7g"),
         "-" if published is None else f"{100 * (median / published - 1):+.3f} %",
         _number(needed, "g"),
         _number(problem.published_evaluations(0.99), "g"),
-        f"{statistics.median(late):.3f}" if late else "-",
+        _number(seconds, ".3f"),
         _authors_seconds(problem),
     ]
 
 
 def _number(value: float | None, form: str) -> str:
-    if value is None:
+    if value is None or math.isnan(value):
         return "-"
     return "never" if math.isinf(value) else f"{value:{form}}"
 
@@ -170,8 +208,8 @@ def _authors_seconds(problem: Problem) -> str:
 
 
 def table(records: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as aligned text."""
-    lines = [HEADER, *rows(records)]
+    """Finished runs as aligned text."""
+    lines = [HEADER, *rows([summary(record) for record in records])]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
@@ -201,12 +239,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for seed in range(options.seeds):
             budget = options.budget or problem.budget
             records.append(measure(problem, budget, seed, options.batch, options.preset))
-            sys.stdout.write(json.dumps(_summary(records[-1])) + "\n")
+            sys.stdout.write(json.dumps(_short(records[-1])) + "\n")
             sys.stdout.flush()
     sys.stdout.write(table(records) + "\n")
 
 
-def _summary(record: Mapping[str, Any]) -> Record:
+def _short(record: Mapping[str, Any]) -> Record:
     line = {key: record[key] for key in ("problem", "seed", "budget", "batch", "wall_s")}
     line["hypervolume"] = record["hypervolumes"][-1]
     line["cpu_s_per_point_last_20"] = statistics.median(record["cpu_seconds"][-20:])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from experiments.optimisers.runs import Record
 from samo_cobra import benchmark, problems
+from samo_cobra.benchmark import Summary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,3 +39,24 @@ def jobs(
 def run(job: PublishedJob) -> Record:
     """Makes a run with our own initial design."""
     return benchmark.measure(problems.get(job.problem), job.budget, job.seed, job.batch)
+
+
+def _run_of(run: PublishedJob | Summary) -> tuple[str, int, int, int]:
+    return run.problem, run.seed, run.batch, run.budget
+
+
+def _ours(summaries: Sequence[Summary]) -> list[Summary]:
+    return [s for s in summaries if s.preset == "recommended"]
+
+
+def beyond(wanted: Sequence[PublishedJob], known: Sequence[Summary]) -> list[PublishedJob]:
+    """The wanted runs that are not known yet."""
+    done = {_run_of(s) for s in _ours(known)}
+    return [job for job in wanted if _run_of(job) not in done]
+
+
+def among(summaries: Sequence[Summary], wanted: Sequence[PublishedJob]) -> list[Summary]:
+    """Those of the wanted runs that are finished, in the order of the jobs."""
+    order = {_run_of(job): place for place, job in enumerate(wanted)}
+    found = [s for s in _ours(summaries) if _run_of(s) in order]
+    return sorted(found, key=lambda s: order[_run_of(s)])

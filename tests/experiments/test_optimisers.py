@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +13,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.optimisers import method, methods, pictures, published, report, runs, tasks
+from experiments.optimisers import (
+    method,
+    methods,
+    pictures,
+    published,
+    report,
+    results,
+    runs,
+    tasks,
+)
 from experiments.optimisers.runs import Job
 from samo_cobra import benchmark, problems
+from samo_cobra.benchmark import Summary
 
 ROOT = Path(__file__).parents[2]
 TABLES = ["HPOLib-slice", "NB201-cifar100"]
@@ -185,12 +197,41 @@ def test_an_unknown_name_ends_the_program_with_a_message(tmp_path: Path) -> None
 
 def test_published_runs_are_compared_with_the_authors_medians() -> None:
     (job,) = published.jobs(["CTP1"], [0], 1, 6)
-    (row,) = benchmark.rows([published.run(job)])
+    (row,) = benchmark.rows([benchmark.summary(published.run(job))])
     cells = dict(zip(benchmark.HEADER[2:], row[2:], strict=True))
     assert float(row[3]) == pytest.approx(problems.get("CTP1").published_hypervolume)
     assert cells["difference"].endswith("%")
     assert row[5:7] == ["never", "21"]
     assert cells["authors (points)"] == "0.10 (all)"
+
+
+def test_results_of_published_runs_survive_in_a_file_of_one_line_each(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    never = Summary("BNH", 0, 80, 1, "recommended", 5256.5, (8.0, 12.0, 33.0, math.inf), 0.02)
+    better = dataclasses.replace(never, hypervolume=5257.0)
+    other = dataclasses.replace(never, problem="TNK", seed=1)
+    assert results.read(path) == []
+    results.write(path, results.merge([], [other, never]))
+    assert results.read(path) == [never, other]
+    results.write(path, results.merge(results.read(path), [better]))
+    assert results.read(path) == [better, other]
+    assert len(path.read_text().splitlines()) == 3
+
+
+def test_runs_in_the_file_of_results_are_shown_and_not_made_again() -> None:
+    known = Summary("BNH", 0, 80, 1, "recommended", 5256.5, (8.0, 12.0, 33.0, 70.0), 0.02)
+    jobs = published.jobs(["BNH"], [0, 1], 1, None)
+    assert published.beyond(jobs, [known]) == jobs[1:]
+    assert published.among([known, dataclasses.replace(known, seed=2)], jobs) == [known]
+    foreign = dataclasses.replace(known, preset="published")
+    assert published.beyond(jobs, [foreign]) == jobs
+
+
+def test_a_file_that_is_not_one_of_results_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="not a file of results"):
+        results.read(path)
 
 
 def test_published_jobs_take_the_authors_budget_and_finish_a_seed_first() -> None:

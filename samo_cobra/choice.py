@@ -1,10 +1,11 @@
 """Choice of kernel and transform per output, by the errors that each model made.
 
-Model ``c`` of an output predicted point j with error e_jc. Its score is the root mean square of e
-over the points that extended the front and the latest ones (step 4 of SAMO-COBRA), of these the
-last ten: without a window one large early error, from the time of fewer points than tail
-coefficients, ranks the models for the rest of the run. The lowest score wins; ties go to the
-first in the list.
+Model ``c`` of an output predicted point j with error e_jc. Its score is the mean of abs(e) over the
+points that extended the front and the latest ones (step 4 of SAMO-COBRA, which has the root mean
+square), of these the last ten. Squares let the largest error decide alone, mostly one where the
+output is large and the front does not need it; and without a window one early error, from the time
+of fewer points than tail coefficients, ranks the models for the rest of the run. The lowest score
+wins; ties go to the first in the list.
 """
 
 import jax.numpy as jnp
@@ -58,8 +59,15 @@ def counted(improved: Bool[np.ndarray, " points"], latest: int) -> Int[np.ndarra
     return np.flatnonzero(counts)[-_WINDOW:]
 
 
+def mean_absolute(
+    errors: Float[np.ndarray, "points models outputs"],
+) -> Float[np.ndarray, "models outputs"]:
+    """Scores of all models by errors of predictions."""
+    return np.mean(np.abs(_bounded(errors)), axis=0)
+
+
 def root_mean_square(
     errors: Float[np.ndarray, "points models outputs"],
 ) -> Float[np.ndarray, "models outputs"]:
-    """Scores of all models."""
+    """Scores of all models by leave-one-out errors."""
     return np.sqrt(np.mean(_bounded(errors) ** 2, axis=0))

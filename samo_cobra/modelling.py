@@ -31,7 +31,7 @@ class Modelled:
         history: the trials, with believed outputs of partly measured and pending ones, and with
             means in place of noisy values.
         chosen: number of the winning model of every modelled output.
-        errors: its root mean square error, in original units.
+        errors: the error by which it was chosen, in original units.
         margins: how far inside the constraints the search has to stay.
         n_measured: number of leading points of the history that are trials; the others are
             believed.
@@ -155,7 +155,7 @@ class Modeller:
         # Errors of models with too few points for their tails say little once there are others.
         sound = counted[counted >= self._determined(history)]
         counted = sound if len(sound) >= self._settings.latest else counted
-        return choice.root_mean_square(
+        return choice.mean_absolute(
             np.array([self._prediction_errors(history, int(j)) for j in counted])
         )
 

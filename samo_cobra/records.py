@@ -13,7 +13,8 @@ class Record:
         id: number of the trial.
         kernels: chosen kernel of every output; "exact" for inexpensive ones.
         logarithmic: whether the chosen model is one of the signed logarithm.
-        errors: root mean square error by which the model was chosen; 0 for exact outputs.
+        errors: mean absolute error by which the model was chosen (root mean square of
+            leave-one-out errors); 0 for exact outputs.
         predicted: predicted objectives and constraints, in the user's signs.
         gain: predicted gain in hypervolume, in units of the extent of the front; 0 where the
             search fell back on the most promising point without one.

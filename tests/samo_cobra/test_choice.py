@@ -8,7 +8,7 @@ from samo_cobra.precision import float64_on_cpu
 
 def choose(errors, improved, latest):
     counted = choice.counted(improved, latest)
-    return np.argmin(choice.root_mean_square(errors[counted]), axis=0)
+    return np.argmin(choice.mean_absolute(errors[counted]), axis=0)
 
 
 def test_an_exact_model_shows_no_error_when_the_moments_change():
@@ -49,6 +49,13 @@ def test_lowest_error_over_the_counted_points_wins():
     improved = np.array([False, True, False, False])
     assert choose(errors, improved, latest=1)[0] == 3
     assert choose(errors, np.array([True, False, True, False]), latest=0)[0] == 7
+
+
+def test_one_large_error_does_not_decide_alone():
+    errors = np.full((5, 12, 1), 2.0)
+    errors[:, 6] = 0.1
+    errors[2, 6] = 5.0
+    assert choose(errors, np.ones(5, bool), latest=2)[0] == 6
 
 
 def test_ties_go_to_the_plain_cubic():

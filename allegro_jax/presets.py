@@ -28,6 +28,7 @@ from allegro_jax.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from allegro_jax.datasets import Dataset
+    from allegro_jax.graphs import GraphStore
 
 _HOUR_S = 3600.0
 _EPOCHS = 100_000  # more than any time limit allows
@@ -225,7 +226,7 @@ def preset(name: str) -> Preset:
     raise ValueError(f"unknown preset {name!r}{meant} Known: {', '.join(PRESETS)}")
 
 
-def kinds(train: Dataset) -> tuple[str, ...]:
+def kinds(train: Dataset | GraphStore) -> tuple[str, ...]:
     """Returns the keys of `Preset.by_data` that apply to a training set, the weightiest last."""
     found = []
     if train.forces is None:

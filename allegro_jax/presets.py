@@ -78,7 +78,7 @@ _LATENTS_2023 = {
     "two_body_widths": (128, 256, 512, 1024),
     "latent_widths": (1024, 1024, 1024),
 }
-_ENERGIES = {"atoms_per_batch": 300}  # an energy tells less than forces do, and costs less
+_ENERGIES = {"atoms_per_batch": 300, "learning_rate": 5e-3}  # an energy tells less than forces do
 
 # docs/fitting.md has what each of these does on rMD17 aspirin.
 _FAST = TrainingConfig(

@@ -69,5 +69,5 @@ def test_a_recipe_describes_a_model_of_the_published_size_and_its_training(name:
 
 
 def test_a_recipe_that_does_not_exist_is_named() -> None:
-    with pytest.raises(ValueError, match="there are recipes of rmd17-aspirin, .*, not of 'culi'"):
+    with pytest.raises(ValueError, match="there are recipes of rmd17-aspirin, "):
         records.get_config("culi")

@@ -21,7 +21,8 @@ from typing import Any
 from absl import app, flags
 from ml_collections import config_flags
 
-from experiments import interruption, processes, runtime
+from allegro_jax import interruption
+from experiments import processes, runtime
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Settings, in place of a preset.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; made when missing.")

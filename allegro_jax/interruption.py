@@ -19,7 +19,7 @@ class Interruption:
     A second one does what it did before the block, so that Ctrl-C twice ends the program at once.
 
     Example:
-        >>> from experiments.interruption import Interruption
+        >>> from allegro_jax.interruption import Interruption
         >>> with Interruption() as interruption:
         ...     interruption.requested()
         False

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.interruption import Interruption
+from allegro_jax.interruption import Interruption
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,7 +7,7 @@ LOWEST  := .venv-lowest-$(TAG)
 BIN     := $(VENV)/bin
 PYTEST  := -m pytest -q -n auto --maxprocesses=4 --dist=worksteal
 
-.PHONY: demo test test-slow test-lowest tutorials docs lint peers clean
+.PHONY: demo environment test test-slow test-lowest tutorials docs tutorials-then-docs lint peers clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m experiments.search --config=experiments/configs/demo.py --workdir=$(WORKDIR)
@@ -23,11 +23,18 @@ test-lowest: $(LOWEST)/.installed-test
 
 # The tutorials and the examples in docstrings.
 tutorials: $(VENV)/.installed-test
-	$(BIN)/python $(PYTEST) tests/test_tutorials.py tests/test_docstrings.py
+	$(BIN)/python -m pytest -q tests/test_tutorials.py tests/test_docstrings.py
 
 # The site, in build/site; whatever Sphinx warns of is an error, broken links too.
 docs: $(VENV)/.installed-docs
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/site
+
+tutorials-then-docs:
+	$(MAKE) tutorials
+	$(MAKE) docs
+
+# Everything that the targets above and `lint` install, before they run side by side.
+environment: $(VENV)/.installed-docs
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -53,7 +60,7 @@ $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml
 	@touch $(VENV)/.installed $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed-test
-	@$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	@$(BIN)/python -m pip install --quiet --editable ".[test,docs]"
 	@touch $@
 
 # The lowest versions that pyproject.toml allows, as uv resolves them.

@@ -1,5 +1,6 @@
 """The examples of README and docs run as they stand, and links lead somewhere."""
 
+import functools
 import re
 import shutil
 from pathlib import Path
@@ -43,3 +44,26 @@ def included(page: Path) -> Path:
     """The page that this one consists of, or itself."""
     found = re.search(r"```\{include\} (\S+)", page.read_text())
     return page.parent / found[1] if found else page
+
+
+SOURCES = ("allegro_jax", "experiments")
+
+
+@functools.cache
+def messages() -> str:
+    """The text of all sources, with strings that stand one after the other joined."""
+    files = (path for name in SOURCES for path in (ROOT / name).rglob("*.py"))
+    return re.sub(r'"\s*\n\s*f?"', "", "\n".join(path.read_text() for path in files))
+
+
+def quoted_errors() -> list[str]:
+    """First cells of the tables of errors, those of other programs left out."""
+    page = (DOCS / "howto" / "troubleshooting.md").read_text()
+    own = re.sub(r"## Devices.*?(?=## )", "", page, flags=re.DOTALL).replace("| `database is", "")
+    return re.findall(r"^\| `([^`]+)` \|", own, re.MULTILINE)
+
+
+@pytest.mark.parametrize("error", quoted_errors())
+def test_an_error_of_the_troubleshooting_page_is_one_that_programs_give(error: str) -> None:
+    for part in filter(None, (part.strip(" .:'[]()") for part in error.split("…"))):
+        assert part in messages(), part

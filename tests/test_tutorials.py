@@ -12,7 +12,7 @@ LEFT = {
     "search": (["runs/front/report.html", "runs/front/front.png"], r"energy: -\d+"),
     "nequip": (["runs/cuau"], r"forces by at most  \d\.?\d*e-0[6-9]"),
     "optimise": (["tank.json", "tank.png"], r"\d+ EUR +\d+ W"),
-    "quantum": (["readouts.png", "readouts.md"], r"10 weights are independent"),
+    "quantum": (["readouts.png", "readouts.md"], r"9 weights are independent"),
 }
 """Files that a tutorial leaves, and what it prints."""
 

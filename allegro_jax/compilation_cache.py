@@ -15,7 +15,8 @@ def keep_compilations() -> None:
     """Lets JAX keep compiled programs, unless the user has named a folder for them already."""
     import jax  # quick `--help`
 
-    if jax.config.read("jax_compilation_cache_dir") is not None:
+    named: str | None = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
+    if named is not None:
         return
     folder = cache_folder()
     try:

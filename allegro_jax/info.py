@@ -65,7 +65,7 @@ def _devices() -> Iterator[str]:
         memory = (device.memory_stats() or {}).get("bytes_limit")
         size = f", {memory / 1e9:.1f} GB" if memory else ""
         yield f"{device.platform} {device.id}: {device.device_kind}{size}"
-    yield f"64-bit types: {'on' if jax.config.read('jax_enable_x64') else 'off'}"
+    yield f"type of numbers by default: {jax.dtypes.canonicalize_dtype(float)}"
 
 
 def _packages() -> Iterator[str]:

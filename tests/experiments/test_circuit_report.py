@@ -40,7 +40,8 @@ def test_a_report_is_a_page_whose_pictures_and_numbers_lie_beside_it(tmp_path: P
 
 
 def test_a_potential_is_reported_with_its_losses_on_hardware(tmp_path: Path) -> None:
-    config = small_config(readout="qdi", type_names=("H", "C", "O"), cutoff=2.0)
+    options = {"type_names": ("H", "C", "O"), "cutoff": 1.6, "num_layers": 1, "l_max": 0}
+    config = small_config(readout="qdi", **options)
     Potential(config, initial_params(config)).save(tmp_path / "potential")
     settings = [(100, 0.0, 0.0), (None, 0.001, 0.01)]
     effort = dataclasses.replace(LITTLE, qubits=(2,))
@@ -57,6 +58,7 @@ def test_a_potential_is_reported_with_its_losses_on_hardware(tmp_path: Path) -> 
     assert (tmp_path / "out" / "circuit.qasm").read_text().startswith("OPENQASM 2.0;")
 
 
+@pytest.mark.slow
 def test_every_circuit_of_a_potential_has_a_folder(tmp_path: Path) -> None:
     layer = QDILayer(2, 2, input_scale=0.5)
     config = small_config(

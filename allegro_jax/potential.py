@@ -249,6 +249,25 @@ class Potential(BatchedEvaluation[Result]):
             )
         save_nequip_npz(path, self.config, self.params, self.atomic_energies)
 
+    def export(self, path: str | Path, platforms: Sequence[str] = ("cpu", "cuda", "tpu")) -> Path:
+        """Writes the potential into one file that runs without this package.
+
+        The file holds programs for any number of atoms; see docs/deployment.md.
+
+        Args:
+            path: the file, by custom ending in `.aj`.
+            platforms: of "cpu", "cuda", "rocm" and "tpu".
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: see `allegro_jax.export.export_potential`.
+        """
+        from allegro_jax.export import export_potential  # here: few programs need it
+
+        return export_potential(self, path, platforms)
+
     @functools.cached_property
     def _references(self) -> dict[int, float]:
         symbols = zip(self.config.atomic_numbers, self.config.type_names, strict=True)

@@ -36,7 +36,7 @@ def write_potential(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
-    arrays: dict[str, Any] = {name: _storable(leaf) for name, leaf in flatten(params).items()}
+    arrays: dict[str, Any] = {name: storable(leaf) for name, leaf in flatten(params).items()}
     np.savez(buffer, **arrays)
     content = buffer.getvalue()
     file_name = f"params-{hashlib.sha256(content).hexdigest()[:12]}.npz"
@@ -137,7 +137,7 @@ def unflatten(arrays: Mapping[str, Any]) -> Params:
     return params
 
 
-def _storable(array: Any) -> np.ndarray:
+def storable(array: Any) -> np.ndarray:
     """Npz files know no bfloat16; float32 holds the same values."""
     array = np.asarray(array)
     return array.astype(np.float32) if array.dtype == jnp.bfloat16 else array

@@ -4,7 +4,8 @@ The numbers of atoms and edges are symbols of `jax.export`; a call with arrays o
 compiles for these and needs neither the model nor the code that made it.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -105,7 +106,7 @@ def export_programs(config: ModelConfig, platforms: Sequence[str] = PLATFORMS) -
     check_platforms(platforms)
     few = config.num_tensor_features  # see `Centers.build`
     ranges = [(2, few), (few + 1, None)] if few >= 2 else [(2, None)]
-    with precision_scope(config.precision):
+    with precision_scope(config.precision), _without_places():
         return [_exported(config, tuple(platforms), *bounds) for bounds in ranges]
 
 
@@ -116,6 +117,26 @@ def check_platforms(platforms: Sequence[str]) -> None:
         raise ValueError(
             f"platforms must be one or more of {', '.join(KNOWN_PLATFORMS)}; got {platforms!r}"
         )
+
+
+@contextlib.contextmanager
+def _without_places() -> Iterator[None]:
+    """Programs carry the source line of every operation; leaves folders and callers out of it.
+
+    Files then tell nothing of the machine, and equal potentials give equal files.
+    """
+    options = {
+        "jax_hlo_source_file_canonicalization_regex": ".*/",
+        "jax_include_full_tracebacks_in_locations": False,
+    }
+    before = {name: getattr(jax.config, name) for name in options}
+    for name, value in options.items():
+        jax.config.update(name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
 
 
 def _exported(

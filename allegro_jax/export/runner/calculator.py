@@ -1,4 +1,4 @@
-"""Calculator for the Atomic Simulation Environment (ASE), and so for what drives its calculators."""
+"""Calculator for the Atomic Simulation Environment (ASE)."""
 
 from __future__ import annotations
 

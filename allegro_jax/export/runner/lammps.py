@@ -194,7 +194,7 @@ def attach(lmp: Any, path: str | Path, elements: Sequence[str], fix: str = "alle
     number_of = dict(zip(potential.type_names, numbers, strict=True))
     of_type = np.array([0, *(number_of[name] for name in elements)])
 
-    def add(_: Any, step: int, n_atoms: int, tags: Any, x: np.ndarray, f: np.ndarray) -> None:
+    def add(_: Any, __: int, n_atoms: int, ___: Any, x: np.ndarray, f: np.ndarray) -> None:
         types = lmp.numpy.extract_atom("type")[:n_atoms]
         cell, pbc = _box(lmp)
         result = potential(of_type[types], np.array(x[:n_atoms]), cell, pbc)

@@ -102,6 +102,7 @@ def test_the_header_says_what_the_file_is(small, exported_file):
     assert header["config"] == json.loads(json.dumps(small.config.to_json()))
 
 
+@pytest.mark.slow
 def test_equal_potentials_give_equal_files(small, exported_file, tmp_path):
     again = small.export(tmp_path / "again.aj")
     assert again.read_bytes() == exported_file.read_bytes()
@@ -141,7 +142,9 @@ def test_numbers_of_pairs_that_fluctuate_compile_once(exported_file):
     assert potential.compilations == 1
 
 
-@pytest.mark.parametrize("readout", ["qdi", "stacked"])
+@pytest.mark.parametrize(
+    "readout", ["qdi", pytest.param("stacked", marks=pytest.mark.slow)]
+)
 def test_other_readouts_are_exported_without_calls_of_the_host(readout):
     config = dataclasses.replace(
         make_potential(readout=readout, num_layers=1).config, precision=Precision()

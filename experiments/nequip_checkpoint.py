@@ -4,8 +4,7 @@ To be run in nequip's environment, which needs nothing of this library:
 
     python -m experiments.convert DIR home.npz                              # here
     python experiments/nequip_checkpoint.py home.npz frames.xyz home.ckpt   # there, and the rest
-    nequip-compile home.ckpt home.nequip.pt2 \\
-        --mode aotinductor --device cpu --target pair_allegro
+    nequip-compile home.ckpt home.nequip.pt2 --mode aotinductor --device cpu --target pair_allegro
 
 and in the input of a LAMMPS with `pair_style allegro`, whose version of torch must be the same:
 

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -18,6 +19,7 @@ from allegro_jax.export.program import export_programs
 from allegro_jax.export.runner import files
 from tests.allegro_jax.export.conftest import rock_salt, structures
 from tests.physics.conftest import make_potential
+from tests.test_readme import README, STORED, examples
 
 CACHE = Path(__file__).parents[3] / ".jax_cache"
 
@@ -112,7 +114,9 @@ def test_a_file_says_nothing_of_the_folders_that_it_comes_from(exported_file):
     with zipfile.ZipFile(exported_file) as archive:
         programs = [archive.read(name) for name in archive.namelist() if name.endswith(".bin")]
     assert len(programs) == 2
-    assert not any(b"allegro_jax/" in program or b"site-packages" in program for program in programs)
+    assert not any(
+        b"allegro_jax/" in program or b"site-packages" in program for program in programs
+    )
 
 
 def test_blocks_of_centres_give_the_numbers_of_one_piece_in_float64(tmp_path):
@@ -142,9 +146,7 @@ def test_numbers_of_pairs_that_fluctuate_compile_once(exported_file):
     assert potential.compilations == 1
 
 
-@pytest.mark.parametrize(
-    "readout", ["qdi", pytest.param("stacked", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("readout", ["qdi", pytest.param("stacked", marks=pytest.mark.slow)])
 def test_other_readouts_are_exported_without_calls_of_the_host(readout):
     config = dataclasses.replace(
         make_potential(readout=readout, num_layers=1).config, precision=Precision()
@@ -171,6 +173,18 @@ def test_bfloat16_networks_keep_their_numbers(tmp_path):
     exported = load(potential.export(tmp_path / "model.aj"))
     atoms = rock_salt()
     assert close(exported(atoms).forces, potential(atoms).forces, 1e-2)
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_docs_run(tmp_path, monkeypatch, capsys):
+    shutil.copytree(STORED, tmp_path / "aspirin")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for code in examples(README.parent / "docs" / "deployment.md"):
+        exec(code, {})
+        assert capsys.readouterr().out
+    for name in [name for name in sys.modules if name.startswith("allegro_runner")]:
+        del sys.modules[name]
 
 
 # Refusals

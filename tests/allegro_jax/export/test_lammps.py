@@ -59,7 +59,7 @@ def test_an_empty_domain_and_a_lone_atom_have_their_energies(unified):
 
 def test_arrays_on_a_gpu_are_refused(unified):
     class OnGPU:
-        __cuda_array_interface__: dict = {}
+        __cuda_array_interface__ = None
 
     data = Data(np.zeros(1, int), 1, (np.zeros(0, int), np.zeros(0, int), np.zeros((0, 3))))
     data.iatoms = OnGPU()

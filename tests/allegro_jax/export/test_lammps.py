@@ -22,11 +22,10 @@ def expected(small):
     "options",
     [
         {},
-        {"number": 2},
-        {"number": 4, "data_type": KokkosData},
+        {"number": 2, "data_type": KokkosData},
         {"shuffle": np.random.default_rng(0).permutation},
     ],
-    ids=["one domain", "two domains", "four in kokkos", "pairs in any order"],
+    ids=["one domain", "two domains in kokkos", "pairs in any order"],
 )
 def test_domains_of_lammps_add_up_to_the_potential(unified, expected, options):
     atoms = rock_salt(4)

@@ -130,6 +130,24 @@ def prune(
     return Pruned(pruned, n_edges, jnp.sqrt(jnp.min(squared, initial=jnp.inf)))
 
 
+def unlisted_margin(
+    moved: Float[Array, "atoms 3"], stretch: Array | float, listed: float, cutoff: float
+) -> Float[Array, ""]:
+    """Å by which every pair that is not in a list is beyond the cutoff; for use under jit.
+
+    The rule of `SkinList.covers`; negative if a pair may have come within the cutoff unseen.
+
+    Args:
+        moved: how far atoms went since the list was built, beside what the cell did (Å).
+        stretch: smallest singular value of the deformation of the cell, or a bound below it.
+        listed: the list holds all pairs that were closer than this (Å).
+        cutoff: Å.
+    """
+    moved = moved - jnp.mean(moved, axis=0, keepdims=True)
+    farthest = jnp.sqrt(jnp.max(jnp.sum(moved * moved, axis=-1)))
+    return stretch * listed - cutoff - 2.0 * farthest
+
+
 def _deformation(
     before: Float[np.ndarray, "3 3"], after: Float[np.ndarray, "3 3"], pbc: Bool[np.ndarray, "3"]
 ) -> Float[np.ndarray, "3 3"]:

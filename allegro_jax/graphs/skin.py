@@ -95,11 +95,13 @@ class Pruned(NamedTuple):
         graph: the edges within the cutoff, padded; incomplete if `n_edges` exceeds its capacity.
         n_edges: edges within the cutoff.
         shortest: length of the shortest edge (Å), infinite without edges.
+        rows: which edges of the graph before they are; beyond its last one for padding.
     """
 
     graph: jraph.GraphsTuple
     n_edges: Array
     shortest: Array
+    rows: Array
 
 
 def prune(
@@ -127,7 +129,7 @@ def prune(
         edges=jax.tree.map(lambda x: x.at[rows].get(mode="fill", fill_value=0), graph.edges),
         n_edge=jnp.stack([n_edges, capacity - n_edges]).astype(graph.n_edge.dtype),
     )
-    return Pruned(pruned, n_edges, jnp.sqrt(jnp.min(squared, initial=jnp.inf)))
+    return Pruned(pruned, n_edges, jnp.sqrt(jnp.min(squared, initial=jnp.inf)), rows)
 
 
 def unlisted_margin(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,14 +17,11 @@ from allegro_jax.models.energy import precision_scope
 from allegro_jax.simulation import limits
 from allegro_jax.simulation.advance import Listed, Progress, advance
 from allegro_jax.simulation.barostat import stochastic_cell_rescaling
-from allegro_jax.simulation.ensembles import NPT, NVE, Ensemble, NVTLangevin, NVTNoseHoover
+from allegro_jax.simulation.ensembles import NPT, NVE, NVTLangevin, NVTNoseHoover
 from allegro_jax.simulation.integrators import Step, langevin, velocity_verlet
 from allegro_jax.simulation.nose_hoover import nose_hoover
 from allegro_jax.simulation.state import State
-
-if TYPE_CHECKING:
-    from allegro_jax.committee import Committee
-    from allegro_jax.potential import Potential
+from allegro_jax.simulation.task import Task
 
 STEPS: dict[type, Step] = {
     NVE: velocity_verlet,
@@ -72,39 +69,29 @@ class Engine:
     """Takes a simulation from step to step; the state itself is what callers hold.
 
     Attributes:
-        sizes: of the arrays.
+        sizes: of the arrays; to be set to those of an earlier run that goes on.
         n_builds: neighbour lists built.
         n_reallocations: times that arrays had to grow, after the first.
     """
 
-    def __init__(
-        self,
-        potential: "Potential | Committee",
-        numbers: np.ndarray,
-        pbc: np.ndarray,
-        ensemble: Ensemble,
-        settings: dict[str, Any],
-        skin: float,
-        bounds: limits.Limits,
-        sizes: Sizes | None = None,
-    ) -> None:
-        """Compiles nothing; `sizes` are those of an earlier run that goes on."""
-        self._potential, self._skin, self._bounds = potential, skin, bounds
-        self._numbers, self._pbc = numbers, pbc
-        self._step, self._settings = STEPS[type(ensemble)], settings
-        self._committee = hasattr(potential, "members")
+    def __init__(self, task: Task) -> None:
+        """Compiles nothing."""
+        self._task, self._step = task, STEPS[type(task.ensemble)]
+        self._committee = hasattr(task.potential, "members")
         self._listed: Listed | None = None
-        self.sizes = sizes or Sizes()
+        self._compiled_before = _n_compiled()
+        self.sizes = Sizes()
         self.n_builds = self.n_reallocations = 0
 
-    @staticmethod
-    def n_compiled() -> int:
-        """Programs that this process has compiled or loaded for simulations so far."""
-        return advance._cache_size()
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Neighbour lists built, reallocations, programs compiled."""
+        compiled = _n_compiled() - self._compiled_before
+        return self.n_builds, self.n_reallocations, compiled
 
     def initialised(self, state: State) -> State:
         """The state with forces, energy and virial: a step of no length, which does not count."""
-        done = self._advanced(state, 1, {**self._settings, "dt": 0.0})
+        done = self._advanced(state, 1, {**self._task.settings, "dt": 0.0})
         return done._replace(step=state.step)
 
     def advanced(self, state: State, until: int) -> State:
@@ -113,7 +100,7 @@ class Engine:
         Raises:
             StepError: the trajectory explodes.
         """
-        return self._advanced(state, until, self._settings)
+        return self._advanced(state, until, self._task.settings)
 
     def _advanced(self, state: State, until: int, settings: dict[str, Any]) -> State:
         fresh = False
@@ -130,20 +117,20 @@ class Engine:
             elif verdict == limits.STALE and (moved or not fresh):
                 self._listed = None
             else:
-                raise StepError(state, limits.describe(verdict, self._bounds))
+                raise StepError(state, limits.describe(verdict, self._task.limits))
             fresh = False if moved else fresh
 
     def _call(self, state: State, until: int, settings: dict[str, Any]) -> Progress:
-        config = self._potential.config
+        config = self._task.potential.config
         progress = advance(
-            self._potential.params,
+            self._task.potential.params,
             self._listed,
             jax.device_put(state),
             settings,
             until,
             model=build_model(config),
             step=self._step,
-            skin=self._skin,
+            skin=self._task.skin,
             capacity=self.sizes.evaluated,
             committee=self._committee,
         )
@@ -151,11 +138,11 @@ class Engine:
 
     def _search(self, state: State) -> Listed:
         """Builds a neighbour list on the host and sends it to the device."""
-        config = self._potential.config
+        config = self._task.potential.config
         positions, cell = np.asarray(state.positions), np.asarray(state.cell)
-        structure = Structure(self._numbers, positions, cell, self._pbc)
+        structure = Structure(self._task.atoms.numbers, positions, cell, self._task.atoms.pbc)
         try:
-            found = SkinList.build(structure, config.cutoff, self._skin, config.atomic_numbers)
+            found = SkinList.build(structure, config.cutoff, self._task.skin, config.atomic_numbers)
         except ValueError as error:  # atoms in one place, or too many edges
             raise StepError(state, str(error)) from error
         self.n_builds += 1
@@ -164,7 +151,7 @@ class Engine:
         capacity = Capacity(len(positions) + 1, self.sizes.listed, 2)
         graph = batch(found.graphs, [0], capacity, jnp.dtype(config.precision.geometry))
         graph.globals["max_neighbors"] = MaxNeighbors(self.sizes.neighbors)
-        return jax.device_put(Listed(graph, positions, cell))
+        return Listed(*jax.device_put((graph, positions, cell)))
 
     def _grow(self, listed: int = 0, evaluated: int = 0, neighbors: int = 0) -> None:
         """Makes room; arrays that are large enough stay as they are."""
@@ -173,9 +160,14 @@ class Engine:
             return
         self.n_reallocations += old != Sizes()
         self.sizes = Sizes(
-            _roomy(old.listed, listed), _roomy(old.evaluated, evaluated),
+            _roomy(old.listed, listed),
+            _roomy(old.evaluated, evaluated),
             max(old.neighbors, neighbors),
         )
+
+
+def _n_compiled() -> int:
+    return advance._cache_size()  # type: ignore[attr-defined]
 
 
 def _roomy(size: int, needed: int) -> int:

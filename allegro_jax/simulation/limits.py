@@ -1,7 +1,8 @@
 """When a trajectory has exploded, and what is said then."""
 
 import dataclasses
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -52,7 +53,7 @@ class UnstableTrajectoryError(RuntimeError):
 
 
 def judge(
-    state: State, evaluation: Evaluation, capacity: int, settings: dict[str, Array]
+    state: State, evaluation: Evaluation, capacity: int, settings: Mapping[str, Any]
 ) -> Int[Array, ""]:
     """The verdict on a step, the most basic trouble first.
 

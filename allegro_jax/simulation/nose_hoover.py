@@ -32,7 +32,8 @@ def _chain_masses(state: State, settings: Numbers) -> Float[Array, "chain"]:
 
 def _chain_moved(state: State, settings: Numbers) -> State:
     """Half a time step of the chain, which scales the momenta of the atoms."""
-    kinetic, scale = kinetic_energy(state.momenta, settings["masses"]), 1.0
+    kinetic = kinetic_energy(state.momenta, settings["masses"])
+    scale = jnp.ones_like(kinetic)
     masses = _chain_masses(state, settings)
     positions = list(state.chain_positions)
     momenta = list(state.chain_momenta)
@@ -67,7 +68,7 @@ def _kicked(
             force = 2.0 * kinetic - settings["freedom"] * settings["kT"]
         else:
             force = momenta[k - 1] ** 2 / masses[k - 1] - settings["kT"]
-        drag = 1.0
+        drag = jnp.ones_like(kinetic)
         if k + 1 < len(momenta):
             drag = jnp.exp(-0.25 * time * momenta[k + 1] / masses[k + 1])
         momenta[k] = drag * (drag * momenta[k] + 0.5 * time * force)

@@ -77,7 +77,8 @@ class Record:
         if self.folder is None:
             self.frames.append(atoms)
             return
-        ase.io.write(self.path, atoms, format=self.file_format, append=True)
+        path: Path = self.path  # type: ignore[assignment]
+        ase.io.write(path, atoms, format=self.file_format, append=True)
         with self._log.open("a") as file:
             file.write(",".join(repr(row[name]) for name in COLUMNS) + "\n")
 
@@ -85,7 +86,7 @@ class Record:
         """Writes a state, from which a later run goes on."""
         if self.folder is None or not self.rows:
             return
-        arrays = {name: np.asarray(value) for name, value in state._asdict().items()}
+        arrays: dict[str, Any] = {k: np.asarray(value) for k, value in state._asdict().items()}
         arrays |= {name: np.asarray(value) for name, value in dataclasses.asdict(sizes).items()}
         arrays["n_frames"] = np.asarray(len(self.rows))
         arrays["log_bytes"] = np.asarray(self._log.stat().st_size)
@@ -134,6 +135,6 @@ def _check_same(there: dict[str, Any], now: dict[str, Any], folder: Path) -> Non
         return
     words = "; ".join(f"{key} was {there.get(key)}, came {now.get(key)}" for key in differing)
     raise ValueError(
-        f"{folder} holds another simulation ({words}). Give another folder, or the settings of that "
-        "one to go on with it"
+        f"{folder} holds another simulation ({words}). Give another folder, or the settings of "
+        "that one to go on with it"
     )

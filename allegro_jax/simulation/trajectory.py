@@ -11,6 +11,7 @@ from ase import units
 from allegro_jax.simulation.barostat import pressure
 from allegro_jax.simulation.nose_hoover import chain_energy
 from allegro_jax.simulation.state import State, kinetic_energy, volume
+from allegro_jax.simulation.task import Task
 
 if TYPE_CHECKING:
     import ase
@@ -74,7 +75,7 @@ class Trajectory:
             return list(self.kept)
         import ase.io
 
-        return ase.io.read(self.path, index=":")
+        return list(ase.io.iread(self.path, index=":"))
 
     @property
     def drift(self) -> float:
@@ -93,26 +94,17 @@ class Trajectory:
         return 86400.0 * self.cost.steps * self.timestep_fs * 1e-6 / self.cost.seconds
 
 
-def quantities(
-    state: State, settings: Mapping[str, float], reference: float, timestep_fs: float
-) -> dict[str, float]:
-    """The row of the log of a state.
-
-    Args:
-        state: with forces.
-        settings: numbers of a step.
-        reference: sum of the reference energies of the atoms, eV.
-        timestep_fs: fs.
-    """
-    masses = settings["masses"]
-    kinetic = float(kinetic_energy(state.momenta, masses))
-    potential = float(state.energy) + reference
+def quantities(task: Task, state: State) -> dict[str, float]:
+    """The row of the log of a state that has forces."""
+    settings, step = task.settings, int(state.step)
+    kinetic = float(kinetic_energy(state.momenta, settings["masses"]))
+    potential = float(state.energy) + task.reference
     conserved = kinetic + potential - float(state.received)
     if len(state.chain_momenta):
         conserved += float(chain_energy(state, settings))
     space = float(volume(state.cell))
-    bar = float(pressure(state, masses)) / units.bar if space else float("nan")
-    step = int(state.step)
+    bar = float(pressure(state, settings["masses"])) / units.bar if space else float("nan")
     kelvin = 2.0 * kinetic / (settings["freedom"] * units.kB)
-    values = (step, step * timestep_fs, kelvin, potential, kinetic, conserved, bar, space)
+    time_fs = step * task.timestep_fs
+    values = (step, time_fs, kelvin, potential, kinetic, conserved, bar, space)
     return dict(zip(COLUMNS, values, strict=True))

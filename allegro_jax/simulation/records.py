@@ -11,13 +11,16 @@ What was written after the last state is cut off when the run goes on, and compu
 import csv
 import dataclasses
 import io
+import itertools
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ase.io
 import numpy as np
+from ase.io.trajectory import Trajectory
 
 from allegro_jax.models.storage import replace_file
 from allegro_jax.simulation.engine import Sizes
@@ -77,8 +80,10 @@ class Record:
         if self.folder is None:
             self.frames.append(atoms)
             return
-        path: Path = self.path  # type: ignore[assignment]
-        ase.io.write(path, atoms, format=self.file_format, append=True)
+        if self.file_format == "traj":
+            _append_to_traj(self.path, [atoms])  # type: ignore[arg-type]
+        else:
+            ase.io.write(self.path, atoms, format=self.file_format, append=True)  # type: ignore[arg-type]
         with self._log.open("a") as file:
             file.write(",".join(repr(row[name]) for name in COLUMNS) + "\n")
 
@@ -118,10 +123,18 @@ class Record:
             os.truncate(path, size)
             return
         # The index within a .traj file rules out cutting: its first frames are written anew.
-        frames = ase.io.read(path, index=f":{number}")
+        frames = itertools.islice(ase.io.iread(path, index=":"), number)
         shorter = path.with_suffix(".part")
-        ase.io.write(shorter, frames, format="traj")
+        shorter.unlink(missing_ok=True)
+        _append_to_traj(shorter, frames)
         shorter.replace(path)
+
+
+def _append_to_traj(path: Path, frames: "Iterable[ase.Atoms]") -> None:
+    """`ase.io.write` opens files in a way in which this format cannot be appended to."""
+    with Trajectory(path, "a") as file:
+        for atoms in frames:
+            file.write(atoms)
 
 
 def _number(name: str, text: str) -> float:

@@ -142,6 +142,8 @@ class _Run:
         """Keeps the last good frame, and says where it is."""
         state, step = error.state, int(error.state.step)
         frame, row = self.task.frame(state), quantities(self.task, state)
+        if not self.record.rows:
+            frame.calc = None  # forces were not to be had
         if not self.record.rows or self.record.rows[-1]["step"] != step:
             self.record.append(frame, row)
         path = self.record.path

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from ase import units
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary, ZeroRotation
+from ase.md.velocitydistribution import Stationary, ZeroRotation
 
 from allegro_jax.digests import digest
 from allegro_jax.simulation.ensembles import Ensemble, NVTNoseHoover, degrees_of_freedom
@@ -134,8 +134,9 @@ def _with_momenta(atoms: ase.Atoms, ensemble: Ensemble, seed: int) -> ase.Atoms:
     """A copy whose momenta are drawn, if it has none, and conserve what the ensemble conserves."""
     atoms = atoms.copy()
     if not atoms.get_momenta().any() and ensemble.temperature_K is not None:
-        rng = np.random.default_rng(seed)
-        MaxwellBoltzmannDistribution(atoms, temperature_K=ensemble.temperature_K, rng=rng)
+        widths = np.sqrt(units.kB * ensemble.temperature_K * atoms.get_masses())
+        noise = np.random.default_rng(seed).normal(size=(len(atoms), 3))
+        atoms.set_momenta(widths[:, None] * noise)
     if ensemble.keeps_momentum and atoms.get_momenta().any():
         Stationary(atoms, preserve_temperature=False)
         if not atoms.pbc.any() and len(atoms) > 2:

@@ -70,7 +70,8 @@ def system(atoms: "ase.Atoms", dtype: str = "float32") -> System:
     """Returns positions, box, masses and space of atoms, as jax-md has them.
 
     The cell is turned into ASE's standard form, whose transpose is the upper triangular box that
-    jax-md's cell lists need; relative positions of the atoms stay what they are.
+    jax-md's cell lists need; of a left-handed cell the third vector is reversed first. Distances
+    and angles stay what they are.
 
     Raises:
         ImportError: jax-md is not installed.
@@ -87,6 +88,9 @@ def system(atoms: "ase.Atoms", dtype: str = "float32") -> System:
             f"{atoms.pbc.tolist()}. Leave a vacuum wider than the cutoff along the open directions "
             "and set atoms.pbc = True, or use allegro_jax.simulation"
         )
+    atoms = atoms.copy()
+    if atoms.cell.handedness < 0:  # jax-md divides by a volume of either sign
+        atoms.set_cell(np.asarray(atoms.cell) * [[1.0], [1.0], [-1.0]])
     box = jnp.asarray(np.asarray(atoms.cell.standard_form()[0]).T, dtype)
     displacement, shift = space.periodic_general(box, fractional_coordinates=True)
     position = jnp.asarray(atoms.get_scaled_positions(wrap=True), dtype)

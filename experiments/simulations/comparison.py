@@ -118,9 +118,10 @@ def by_own_loop(potential: Potential, atoms: ase.Atoms, settings: Settings) -> L
     options = {"timestep_fs": settings.timestep_fs, "interval": settings.warm_up}
     with tempfile.TemporaryDirectory() as folder:
         options["workdir"] = folder
-        warm = simulation.run(potential, atoms, ensemble, steps=settings.warm_up, **options)
+        simulation.run(potential, atoms, ensemble, steps=settings.warm_up, **options)
         steps = settings.warm_up + settings.steps
         result = simulation.run(potential, atoms, ensemble, steps=steps, **options)
+        forces = result.frames[0].get_forces()
     return {
         "steps": result.cost.steps,
         "seconds": result.cost.seconds,
@@ -128,7 +129,7 @@ def by_own_loop(potential: Potential, atoms: ase.Atoms, settings: Settings) -> L
         "compilations": result.cost.compilations,
         "temperature_K": float(result.log["temperature_K"][1:].mean()),
         "neighbor_lists": result.cost.neighbor_lists,
-        **_first(warm.log["potential_eV"][0], result.frames[0].get_forces()),
+        **_first(result.log["potential_eV"][0], forces),
     }
 
 

@@ -33,7 +33,7 @@ def overview(names: Sequence[str], trajectories: Sequence[Trajectory]) -> bytes:
     for axes, name, trajectory in zip(panels[1], names, trajectories, strict=False):
         highest = max(highest, _distances(axes, name, trajectory))
     for axes in panels[1]:
-        axes.set_ylim(0.0, 1.05 * highest)
+        axes.set_ylim(0.0, 1.05 * highest if highest else 1.0)
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=110)
     return content.getvalue()

@@ -113,7 +113,7 @@ def test_frames_written_after_the_last_state_are_cut_off(potential, skewed, tmp_
 def test_a_folder_of_another_simulation_is_refused(potential, skewed, tmp_path):
     options = OPTIONS | {"workdir": tmp_path}
     simulation.run(potential, skewed, simulation.NVE(600), steps=0, **options)
-    with pytest.raises(ValueError, match="holds another simulation.*temperature_K was 600"):
+    with pytest.raises(ValueError, match=r"holds another simulation.*temperature_K was 600"):
         simulation.run(potential, skewed, simulation.NVE(300), steps=5, **options)
 
 

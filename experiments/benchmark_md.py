@@ -28,7 +28,7 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for the potential and th
 _POTENTIAL = flags.DEFINE_string("potential", None, "Folder of a potential for Cu and Li.")
 _MINUTES = flags.DEFINE_float("minutes", 2.0, "Of training, without `--potential`.")
 _ENGINES = flags.DEFINE_list(
-    "engines", ["all"], "Of: jax-md, own loop, ASE, nequip (PyTorch), or all."
+    "engines", ["all"], "Of: jax-md, own-loop, ASE, nequip, nequip-compiled, or all."
 )
 _STEPS = flags.DEFINE_integer("steps", 5000, "Of jax-md and of the own loop.", 1)
 _SLOW_STEPS = flags.DEFINE_integer("slow_steps", 250, "Of ASE and of nequip.", 1)
@@ -58,10 +58,7 @@ def measure(potential: Potential, workdir: Path) -> list[dict]:
     from experiments.simulations import comparison
     from experiments.simulations.structures import interface
 
-    names = {name.split(" (")[0]: name for name in comparison.ENGINES}
-    engines = list(comparison.ENGINES)
-    if _ENGINES.value != ["all"]:
-        engines = [names.get(name.split(" (")[0], name) for name in _ENGINES.value]
+    engines = list(comparison.ENGINES) if _ENGINES.value == ["all"] else _ENGINES.value
     settings = comparison.Settings(
         temperature_K=_TEMPERATURE.value,
         timestep_fs=_TIMESTEP.value,

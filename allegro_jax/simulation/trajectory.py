@@ -36,7 +36,7 @@ class Cost:
 
     Attributes:
         steps: done in this call.
-        seconds: of wall clock, without the first frame, which compiles.
+        seconds: of wall clock, without the first frame of a simulation, which compiles.
         neighbor_lists: built.
         reallocations: times that arrays had to grow, each of which compiles.
         compilations: programs compiled, the first one included.

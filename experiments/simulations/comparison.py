@@ -1,13 +1,14 @@
 """The same dynamics by several engines in one run: time, compilations, temperature.
 
 Every engine simulates the same atoms with the same potential: Langevin dynamics, whose friction and
-time step are those of the settings. Energies and forces of the first frame are compared too, so
-that no engine is fast by computing something else.
+time step are those of the settings. The table has the energy of the first frame, so that no engine
+is fast by computing something else; jax-md's is not asked for, it would be a program of its own.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from allegro_jax.potential import Potential
 
 SCRIPT = peer_runs.SCRIPTS / "run_nequip_md.py"
-NEQUIP = "nequip (PyTorch), ASE"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Settings:
         friction_per_fs: Of the bath.
         timestep_fs: fs.
         steps: Of jax-md and of the library's own loop.
-        slow_steps: Of ASE's and of PyTorch's dynamics, which are measured for a shorter time.
+        slow_steps: Of ASE's dynamics, which are measured for a shorter time; of PyTorch's, a fifth.
         warm_up: Steps before the clock starts.
         platform: Of the peers: "cpu" or "gpu".
     """
@@ -79,11 +79,12 @@ def measurements(
     unknown = set(engines) - set(ENGINES)
     if unknown:
         raise ValueError(f"unknown engines {sorted(unknown)}; choose from {', '.join(ENGINES)}")
+    atoms = _with_momenta(atoms, settings.temperature_K)
     for name in engines:
         try:
             measured = ENGINES[name](potential, atoms, settings)
-        except (ImportError, peer_runs.MissingPeerError) as error:
-            note(str(error))
+        except (ImportError, peer_runs.MissingPeerError, processes.MeasurementError) as error:
+            note(f"{name} is left out: {error}")
             continue
         pace = {
             "ms_per_step": 1e3 * measured["seconds"] / measured["steps"],
@@ -164,8 +165,17 @@ def by_ase(potential: Potential, atoms: ase.Atoms, settings: Settings) -> Line:
     }
 
 
-def by_nequip(potential: Potential, atoms: ase.Atoms, settings: Settings) -> Line:
-    """By ASE's Langevin dynamics with nequip's calculator and the same weights."""
+def by_nequip(
+    potential: Potential, atoms: ase.Atoms, settings: Settings, mode: str = "eager"
+) -> Line:
+    """By ASE's Langevin dynamics with nequip's calculator and the same weights.
+
+    Args:
+        potential: Of a kind that nequip has.
+        atoms: With momenta.
+        settings: Of the dynamics.
+        mode: "eager", or "aot" for a model compiled ahead of time.
+    """
     import ase.io
 
     python = peer_runs.interpreter("nequip")
@@ -179,13 +189,24 @@ def by_nequip(potential: Potential, atoms: ase.Atoms, settings: Settings) -> Lin
             "temperature_K": settings.temperature_K,
             "friction_per_fs": settings.friction_per_fs,
             "timestep_fs": settings.timestep_fs,
-            "warm_up": min(settings.warm_up, 10),
-            "steps": settings.slow_steps,
+            "warm_up": min(settings.warm_up, 5),
+            "steps": max(settings.slow_steps // 5, 1),
+            "mode": mode,
             "platform": settings.platform,
         }
         result = processes.run([str(python), str(SCRIPT)], request, -1, folder)
     versions = peer_runs.versions(python, peer_runs.PEERS["nequip"].packages)
     return {**result, "versions": versions}
+
+
+def _with_momenta(atoms: ase.Atoms, kelvin: float) -> ase.Atoms:
+    """A copy with momenta of a temperature, the same for all engines but jax-md, which draws."""
+    from ase import units
+
+    atoms = atoms.copy()
+    widths = np.sqrt(units.kB * kelvin * atoms.get_masses())
+    atoms.set_momenta(widths[:, None] * np.random.default_rng(0).normal(size=(len(atoms), 3)))
+    return atoms
 
 
 def _first(energy: float, forces: np.ndarray) -> Line:
@@ -195,13 +216,24 @@ def _first(energy: float, forces: np.ndarray) -> Line:
 
 ENGINES: dict[str, Callable[[Potential, ase.Atoms, Settings], Line]] = {
     "jax-md": by_jax_md,
-    "own loop": by_own_loop,
+    "own-loop": by_own_loop,
     "ASE": by_ase,
-    NEQUIP: by_nequip,
+    "nequip": by_nequip,
+    "nequip-compiled": functools.partial(by_nequip, mode="aot"),
 }
 """By the names that the program takes."""
 
-HEADER = ("engine", "steps", "ms/step", "ns/day", "compiled", "reallocated", "lists", "mean T (K)")
+HEADER = (
+    "engine",
+    "steps",
+    "ms/step",
+    "ns/day",
+    "compiled",
+    "reallocated",
+    "lists",
+    "mean T (K)",
+    "first E (eV)",
+)
 
 
 def rows(lines: Sequence[Line]) -> list[list[str]]:
@@ -216,6 +248,7 @@ def rows(lines: Sequence[Line]) -> list[list[str]]:
             str(line.get("reallocations", "")),
             str(line.get("neighbor_lists", "")),
             f"{line['temperature_K']:.0f}",
+            f"{line['energy']:.3f}" if "energy" in line else "",
         ]
         for line in lines
     ]

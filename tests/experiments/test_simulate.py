@@ -75,7 +75,7 @@ def test_radial_distributions_peak_at_the_distance_of_neighbours():
 
 def test_the_benchmark_says_which_engines_it_knows():
     with pytest.raises(ValueError, match=re.escape("unknown engines ['LAMMPS']")):
-        list(comparison.measurements(None, None, comparison.Settings(), ["LAMMPS"], print))
+        list(comparison.measurements(None, bulk("Cu"), comparison.Settings(), ["LAMMPS"], print))
 
 
 def test_an_engine_that_is_not_installed_is_noted_and_left_out(monkeypatch):
@@ -88,7 +88,9 @@ def test_an_engine_that_is_not_installed_is_noted_and_left_out(monkeypatch):
     monkeypatch.setattr(comparison, "ENGINES", {"a": missing, "b": quick})
     notes = []
     settings = comparison.Settings(timestep_fs=2.0)
-    lines = list(comparison.measurements(None, [1, 2], settings, ["a", "b"], notes.append))
-    assert notes == ["install it"]
+    atoms = bulk("Cu")
+    lines = list(comparison.measurements(None, atoms, settings, ["a", "b"], notes.append))
+    assert not atoms.get_momenta().any(), "momenta are those of a copy"
+    assert notes == ["a is left out: install it"]
     assert lines[0]["ns_per_day"] == pytest.approx(86400 * 100 * 2e-6)
     assert "17.28" in table.text(comparison.HEADER, comparison.rows(lines))

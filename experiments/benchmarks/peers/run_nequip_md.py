@@ -1,6 +1,7 @@
 """Langevin dynamics with nequip's ASE calculator (PyTorch); run in its own environment.
 
 The model is one of ours, exported by `Potential.save_nequip`, so both compute the same forces.
+Modes: "eager"; "aot" is their `nequip-compile` by AOTInductor.
 """
 
 import json
@@ -8,6 +9,7 @@ import time
 
 import ase.io
 import numpy as np
+import run_nequip
 import stopwatch
 import torch
 from allegro.model import AllegroModel
@@ -18,7 +20,7 @@ from nequip.integrations.ase import NequIPCalculator
 from nequip.utils.global_state import set_global_state
 
 
-def calculator(path, device):
+def calculator(path, device, mode):
     """Returns their calculator with the weights of an exported potential."""
     with np.load(path) as vector:
         arguments = json.loads(str(vector["config_json"]))
@@ -30,16 +32,19 @@ def calculator(path, device):
         ChemicalSpeciesToAtomTypeMapper(model_type_names=types),
         NeighborListTransform(r_max=arguments["r_max"]),
     ]
-    return NequIPCalculator(model.eval(), device, transforms=transforms)
+    model = model.to(device).eval()
+    if mode == "aot":
+        model = run_nequip.compiled_ahead(model, 1, device).eval()
+    return NequIPCalculator(model, device, transforms=transforms)
 
 
 def main():
     """Measures what the request file describes."""
     request = stopwatch.request()
     set_global_state(allow_tf32=False)
-    device = "cuda" if request["platform"] == "gpu" else "cpu"
+    device = torch.device("cuda" if request["platform"] == "gpu" else "cpu")
     atoms = ase.io.read(request["atoms"])
-    atoms.calc = calculator(request["model"], device)
+    atoms.calc = calculator(request["model"], device, request["mode"])
     options = {
         "temperature_K": request["temperature_K"],
         "friction": request["friction_per_fs"] / units.fs,

@@ -126,12 +126,13 @@ def energy(
     Raises:
         ImportError: jax-md is not installed.
         ValueError: an element that the potential does not know, a bad skin, a potential in float64
-            while 64-bit types are off.
+            while 64-bit types are off, a displacement that does not belong to the box.
     """
     _check(potential, numbers, skin)
     species = _species(potential, numbers)
     periodic = box is not None
     space = Space(displacement, matrix(box) if periodic else None, fractional_coordinates)
+    _check_space(space)
     lists = Lists(space, potential.config.cutoff, skin, capacity_multiplier)
     model, committee = build_model(potential.config), hasattr(potential, "members")
 
@@ -204,6 +205,22 @@ def _backwards(
 
 
 _energy.defvjp(_energy_and_gradients, _backwards)
+
+
+def _check_space(space: Space) -> None:
+    """Refuses a displacement that takes positions for something else, which no error would tell."""
+    step = 0.01 * jnp.eye(3)
+    got = jax.vmap(lambda end: space.displacement(end, jnp.zeros(3)))(step)
+    scaled = space.fractional and space.box is not None
+    expected = step @ space.box.T if scaled else step  # type: ignore[union-attr]
+    if not np.allclose(got, expected, rtol=1e-3, atol=1e-6):
+        kind = "fractional" if scaled else "real"
+        raise ValueError(
+            f"with {kind} coordinates and the box {np.asarray(space.box).tolist()} displacements "
+            f"of a hundredth along each axis should be {np.asarray(expected).tolist()}; came "
+            f"{np.asarray(got).tolist()}. Give `energy` the box and the fractional_coordinates of "
+            "jax_md.space, or take `system`"
+        )
 
 
 def _species(potential: Any, numbers: Int[np.ndarray, "atoms"]) -> Int[np.ndarray, "atoms"]:

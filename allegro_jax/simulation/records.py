@@ -76,10 +76,13 @@ class Record:
 
     def append(self, atoms: "ase.Atoms", row: dict[str, float]) -> None:
         """Adds a frame."""
-        self.rows.append(row)
         if self.folder is None:
             self.frames.append(atoms)
-            return
+        else:
+            self._write(atoms, row)
+        self.rows.append(row)  # last: a row means that its frame is whole
+
+    def _write(self, atoms: "ase.Atoms", row: dict[str, float]) -> None:
         if self.file_format == "traj":
             _append_to_traj(self.path, [atoms])  # type: ignore[arg-type]
         else:
@@ -88,8 +91,8 @@ class Record:
             file.write(",".join(repr(row[name]) for name in COLUMNS) + "\n")
 
     def save(self, state: State, sizes: Sizes) -> None:
-        """Writes a state, from which a later run goes on."""
-        if self.folder is None or not self.rows:
+        """Writes a state, from which a later run goes on, if its frame was the last one written."""
+        if self.folder is None or not self.rows or self.rows[-1]["step"] != int(state.step):
             return
         arrays: dict[str, Any] = {k: np.asarray(value) for k, value in state._asdict().items()}
         arrays |= {name: np.asarray(value) for name, value in dataclasses.asdict(sizes).items()}

@@ -55,7 +55,7 @@ def _conserved(axes: Axes, names: Sequence[str], trajectories: Sequence[Trajecto
         times = start + one.log["time_fs"] / 1000.0
         style = {"color": COLOURS[k % len(COLOURS)], "lw": 0.9, "label": label}
         axes.plot(times, energies - energies[0], **style)
-    _finish(axes, "time (ps)", "drift of the conserved energy (meV/atom)")
+    _finish(axes, "time (ps)", "conserved energy (meV/atom)")
 
 
 def _started(

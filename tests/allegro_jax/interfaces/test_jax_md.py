@@ -228,6 +228,10 @@ def test_what_cannot_be_is_refused_in_words(jax_md, potential):
         interface.energy(potential, system.displacement, system.box, [79])
     with pytest.raises(ValueError, match="the skin must be"):
         interface.energy(potential, system.displacement, system.box, atoms.numbers, skin=0.0)
+    side = jax_md.space.periodic(10.0)[0]  # real coordinates
+    with pytest.raises(ValueError, match=r"should be .* came .* Give `energy` the box"):
+        interface.energy(potential, side, 10.0, atoms.numbers)
+    interface.energy(potential, side, 10.0, atoms.numbers, fractional_coordinates=False)
     config = small_config(num_layers=1, cutoff=3.0, precision=DOUBLE)
     double = Potential(config, initial_params(config))
     with pytest.raises(ValueError, match="jax_enable_x64"):

@@ -3,6 +3,7 @@
 import dataclasses
 
 import ase.io
+import jax
 import numpy as np
 import pytest
 from ase import Atoms, units
@@ -11,7 +12,7 @@ from ase.constraints import FixAtoms
 from ase.io.trajectory import Trajectory
 from ase.md.verlet import VelocityVerlet
 
-from allegro_jax import simulation
+from allegro_jax import Committee, Potential, simulation
 from allegro_jax.simulation import engine
 from allegro_jax.simulation.advance import advance
 from allegro_jax.simulation.task import Task
@@ -195,3 +196,16 @@ def test_molecules_lose_rotation_where_it_would_be_conserved(potential):
     np.testing.assert_allclose(task.atoms.get_angular_momentum(), 0.0, atol=1e-10)
     noisy = dataclasses.replace(task, ensemble=simulation.NVTLangevin(300))
     assert noisy.settings["freedom"] == 9
+
+
+@pytest.mark.slow
+def test_a_committee_moves_atoms_by_its_mean(potential, skewed):
+    params = jax.tree.map(lambda leaf: 1.01 * leaf, potential.params)
+    other = Potential(potential.config, params, potential.atomic_energies)
+    committee = Committee.of([potential, other])
+    result = simulation.run(committee, skewed, simulation.NVTNoseHoover(300), steps=10, **OPTIONS)
+    expected = committee(result.atoms)
+    np.testing.assert_allclose(result.atoms.get_forces(), expected.forces, atol=1e-5)
+    assert result.atoms.get_potential_energy() == pytest.approx(expected.energy, abs=1e-5)
+    drift = np.ptp(result.log["conserved_eV"])
+    assert drift < 0.05 * np.ptp(result.log["kinetic_eV"])

@@ -1,6 +1,7 @@
-"""Molecular dynamics with any potential, on the device.
+r"""Molecular dynamics with any potential, on the device.
 
-    python -m experiments.simulate --potential=DIR/potential --structure=my.cif --repeat=3,3,3 \
+    python -m experiments.simulate --potential=DIR/potential --structure=my.cif --workdir=RUN
+    python -m experiments.simulate --potential=DIR/potential --structure=culi:636 --repeat=2,2,1 \
         --ensemble=npt --temperature=300 --pressure=1 --steps=10000 --timestep=2 --workdir=RUN
     python -m experiments.simulate --potential=DIR/potential --example=aspirin --workdir=RUN
     python -m experiments.simulate --potential=DIR/potential --example=melting --workdir=RUN
@@ -41,7 +42,7 @@ _FRICTION = flags.DEFINE_float("friction", 0.01, "Of Langevin and NPT, per fs.")
 _PERIOD = flags.DEFINE_float("period", 100.0, "Of the Nosé-Hoover chain, fs.")
 _PRESSURE = flags.DEFINE_float("pressure", 1.0, "Of NPT, bar.")
 _BAROSTAT = flags.DEFINE_float("barostat_time", 1000.0, "In which the volume relaxes, fs.")
-_COMPRESSIBILITY = flags.DEFINE_float("compressibility", 1e-6, "Rough one, per bar.")
+_COMPRESSIBILITY = flags.DEFINE_float("compressibility", 1e-6, "Of the atoms, roughly; per bar.")
 _STEPS = flags.DEFINE_integer("steps", None, "In all; of an example, of each stage.", 0)
 _TIMESTEP = flags.DEFINE_float("timestep", None, "fs; by default 0.5, or that of the example.")
 _INTERVAL = flags.DEFINE_integer("interval", None, "Steps between frames; by default 20.", 1)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import ase
 
 INTERFACE_FRAME = 636
-"""Of `culi`: a (110) interface of 48 Cu and 36 Li atoms, held at 600 K; of the training part."""
+"""Of `culi`: a (310) interface of 48 Cu and 36 Li atoms as built; of the training part."""
 
 INTERFACE_REPEAT = (4, 3, 1)
 """How often it is repeated for the 1,008 atoms of the benchmark."""

@@ -157,10 +157,10 @@ def test_the_run_card_names_the_dispersion(trained, folder):
 
 
 def test_the_command_line_takes_the_name_of_the_correction_and_of_the_repulsion():
-    from experiments.training_run import _setting
+    from experiments.training_run import setting
 
     texts = ("dispersion=PBE-D3(BJ)", "pair_potential=zbl", "max_epochs=1")
-    overrides = dict(map(_setting, texts))
+    overrides = dict(map(setting, texts))
     model, training = configs(aj.preset("tiny"), frames(), None, overrides)
     assert training.dispersion == PBE
     assert model.pair_potential == aj.ZBL()

@@ -116,7 +116,7 @@ def properties_of(
         ValueError: If the crystal does not come to rest, or a setting makes no sense.
     """
     chosen = settings or Settings()
-    crystal = relaxed(atoms, calculator, chosen.fmax, cell=True)
+    crystal = _with_results(relaxed(atoms, calculator, chosen.fmax, cell=True))
     found = Properties(crystal, crystal.get_potential_energy() / len(crystal))
     if "eos" in chosen.quantities:
         options = {"span": chosen.span, "points": chosen.points, "fmax": chosen.fmax}
@@ -129,6 +129,20 @@ def properties_of(
         options = {"length": chosen.length, "displacement": chosen.displacement}
         found = dataclasses.replace(found, phonons=phonons(crystal, calculator, **options))
     return found
+
+
+def _with_results(atoms: Atoms) -> Atoms:
+    """Atoms with their energy, forces and stress, whatever their calculator does next."""
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    labels = {
+        "energy": atoms.get_potential_energy(),
+        "forces": atoms.get_forces(),
+        "stress": atoms.get_stress(),
+    }
+    kept = atoms.copy()
+    kept.calc = SinglePointCalculator(kept, **labels)
+    return kept
 
 
 def summary(found: Properties) -> str:

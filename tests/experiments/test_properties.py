@@ -115,6 +115,8 @@ def test_all_is_said_drawn_and_written(found):
     for word in ("bulk modulus", "C44", "phonons, THz", "X  "):
         assert word in text
     assert picture(found).startswith(b"\x89PNG")
+    assert found.crystal.get_stress() == pytest.approx(0.0, abs=1e-3)  # its own, not the last one's
+    assert found.crystal.get_forces().shape == (1, 3)
     values = json.loads(json.dumps(found.to_json()))
     assert values["elastic"]["cubic"]["C11"] == pytest.approx(172.6, abs=1.0)
     assert values["phonons"]["special"]["G"] == pytest.approx([0.0] * 3, abs=1e-3)

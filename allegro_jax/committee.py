@@ -60,7 +60,7 @@ class Committee(BatchedEvaluation[CommitteeResult]):
         config: ModelConfig,
         params: Params,
         atomic_energies: Sequence[Mapping[str, float]],
-        dispersion: D3 | None = None,
+        dispersion: D3 | str | None = None,
     ) -> None:
         """Puts the parts together.
 
@@ -82,7 +82,8 @@ class Committee(BatchedEvaluation[CommitteeResult]):
                 f"every parameter of a committee must have its {number} members as first axis; "
                 f"got axes of {sorted(lengths)}"
             )
-        self.config, self.dispersion = config, dispersion
+        self.config = config
+        self.dispersion = None if dispersion is None else D3.of(dispersion)
         self.members = tuple(
             Potential(
                 config, jax.tree.map(lambda leaf, k=k: leaf[k], params), references, dispersion

@@ -100,7 +100,7 @@ class Potential(BatchedEvaluation[Result]):
         config: ModelConfig,
         params: Params,
         atomic_energies: Mapping[str, float] | None = None,
-        dispersion: D3 | None = None,
+        dispersion: D3 | str | None = None,
     ) -> None:
         """Puts the parts together.
 
@@ -108,7 +108,8 @@ class Potential(BatchedEvaluation[Result]):
             config: architecture.
             params: parameters, for example from `initial_params`.
             atomic_energies: reference energies by chemical symbol (eV); None for zeros.
-            dispersion: correction that the model lacks and that is added to it; None for none.
+            dispersion: correction that the model lacks and that is added to it, as `D3.of` takes
+                it; None for none.
 
         Raises:
             ValueError: parameters of other names or shapes than the config asks for, or a type
@@ -122,7 +123,7 @@ class Potential(BatchedEvaluation[Result]):
                 lambda array, like: jnp.asarray(array, like.dtype), params, expected
             )
         self.atomic_energies = _reference_energies(config, atomic_energies)
-        self.dispersion = dispersion
+        self.dispersion = None if dispersion is None else D3.of(dispersion)
 
     def predict(self, graph: jraph.GraphsTuple) -> Predictions:
         """Evaluates a padded batch by the compiled function shared by all equal configs.

@@ -56,7 +56,7 @@ def compare(
     workdir: str | Path,
     *,
     preset: str,
-    minutes: float,
+    epochs: int,
     seeds: int,
     structures: int,
     closest: float,
@@ -70,7 +70,7 @@ def compare(
         dataset: Registered name, or a file.
         workdir: Folder of the trainings.
         preset: Of `allegro_jax.fit`.
-        minutes: Of every training.
+        epochs: Of every training, whatever time they take.
         seeds: Trainings of each kind.
         structures: Test structures whose atoms are pushed together.
         closest: Distance to which they are, Å.
@@ -86,11 +86,10 @@ def compare(
                 data,
                 preset,
                 Path(workdir) / f"{name}-{seed}",
-                minutes,
                 seed=seed,
                 tensorboard=False,
                 pair_potential=repulsion,
-                **(settings or {}),
+                **{"max_epochs": epochs, "time_limit_s": None, **(settings or {})},
             )
             tried = [result.splits.test.to_atoms(k) for k in range(structures)]
             holes, curves = scan(result.potential, tried, closest)

@@ -45,6 +45,11 @@ class Outcome:
         pair = max(deepest, key=lambda name: deepest[name])
         return pair, deepest[pair]
 
+    @property
+    def walls(self) -> dict[str, float]:
+        """Least energy of each pair at the closest distance, eV above the beginning."""
+        return {pair: min(hole.wall for hole in holes) for pair, holes in self.holes.items()}
+
     def with_holes(self, depth: float) -> tuple[int, int]:
         """Returns how many approaches have a hole deeper than `depth` (eV), and of how many."""
         depths = np.array([hole.depth for holes in self.holes.values() for hole in holes])

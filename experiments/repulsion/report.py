@@ -32,6 +32,12 @@ def table(outcomes: list[Outcome]) -> str:
             f"{1000 * outcome.energy_mae:12.1f}{f'{count} of {tried}':>15}{hole.depth:12.2f}"
             f"{hole.distance:7.2f}{hole.barrier:12.2f}  {pair}"
         )
+    pairs = list(outcomes[0].holes)
+    lines += ["", "least energy at the closest distance, eV"]
+    lines.append(f"{'repulsion':14}{'seed':>5}" + "".join(f"{pair:>9}" for pair in pairs))
+    for outcome in outcomes:
+        walls = "".join(f"{outcome.walls[pair]:9.1f}" for pair in pairs)
+        lines.append(f"{outcome.repulsion:14}{outcome.seed:5}{walls}")
     return "\n".join(lines)
 
 

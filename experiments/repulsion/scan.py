@@ -24,11 +24,13 @@ class Hole(NamedTuple):
             beginning to the length of the bond.
         distance: Where it ends, Å.
         barrier: Energy above the beginning that has to be climbed before the fall, eV.
+        wall: Energy above the beginning at the closest distance, eV.
     """
 
     depth: float
     distance: float
     barrier: float
+    wall: float
 
 
 def closest_pairs(atoms: Atoms) -> dict[str, tuple[int, int]]:
@@ -88,4 +90,5 @@ def deepest_hole(distances: Sequence[float], energies: Sequence[float]) -> Hole:
     tops = np.maximum.accumulate(energies)
     end = int(np.argmax(tops - energies))
     barrier = float(tops[end] - energies[0])
-    return Hole(float(tops[end] - energies[end]), float(distances[end]), barrier)
+    wall = float(energies[-1] - energies[0])
+    return Hole(float(tops[end] - energies[end]), float(distances[end]), barrier, wall)

@@ -70,7 +70,9 @@ def test_the_table_and_the_picture_tell_the_pair_with_the_deepest_hole():
         Outcome(name, 0, 0.05, 0.01, *scan(potential(energy), atoms, 0.3))
         for name, energy in (("none", with_a_hole), ("zbl", morse))
     ]
-    _, hollow, sound = table(outcomes).splitlines()
+    _, hollow, sound, _, _, _, first, second = table(outcomes).splitlines()
+    assert float(first.split()[-1]) == pytest.approx(float(second.split()[-1]), abs=0.1)
+    assert float(second.split()[-1]) == pytest.approx(5.0 * (np.exp(1.4) - 1) ** 2, abs=0.1)
     assert "1 of 1" in hollow
     assert hollow.endswith("H-H")
     assert "0 of 1" in sound

@@ -126,8 +126,8 @@ def zbl_by_hand(r, reach):
     return 14.399645 * 64 / r * np.dot(amplitudes, np.exp(-y * np.array(rates))) * envelope
 
 
-@pytest.mark.parametrize(("name", "reach"), [("zbl", CUTOFF), ("zbl-covalent", 2 * 0.66)])
-def test_zbl_repels_atoms_that_come_close(name, reach):
+def test_zbl_repels_atoms_that_come_close_and_ends_with_the_covalent_radii():
+    name, reach = "zbl-covalent", 2 * 0.66
     variants = (make_potential(pair_potential=name), make_potential())
     pairs = [Atoms("OO", [[0, 0, 0], [0, 0, r]]) for r in (0.2, 1.0, 1.4)]
     results = [evaluate(potential, pairs) for potential in variants]

@@ -128,12 +128,16 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("runs") / "run"
 
 
-@pytest.fixture(scope="module")
-def trained(folder):
+def train(folder, dispersion):
     parts = default_splits(frames())
-    overrides = {**SETTINGS, "max_epochs": 1, "dispersion": "PBE-D3(BJ)"}
+    overrides = {**SETTINGS, "max_epochs": 1, "dispersion": dispersion}
     settings = configs(aj.preset("tiny"), parts.train, None, overrides)
     return aj.train(*settings, parts.train, parts.valid, workdir=folder)
+
+
+@pytest.fixture(scope="module")
+def trained(folder):
+    return train(folder, "PBE-D3(BJ)")
 
 
 def test_a_training_leaves_the_dispersion_out_and_its_potential_adds_it(trained, folder):
@@ -154,6 +158,15 @@ def test_the_run_card_names_the_dispersion(trained, folder):
     run = json.loads((folder / "run.json").read_text())["run"]
     assert run["data"]["dispersion"]["functional"] == "pbe"
     assert run["training"]["dispersion"]["damping"] == "bj"
+
+
+def test_a_run_goes_on_with_its_dispersion_and_with_no_other(trained, folder):
+    again = train(folder, PBE)
+    assert again.potential.dispersion == PBE
+    assert again.best == trained.best
+    for other in ("b3lyp-d3bj", None):
+        with pytest.raises(ValueError, match=r"checkpoint of another run.*dispersion"):
+            train(folder, other)
 
 
 def test_the_command_line_takes_the_name_of_the_correction_and_of_the_repulsion():

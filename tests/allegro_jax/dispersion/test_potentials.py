@@ -8,12 +8,14 @@ import pytest
 from ase.build import bulk, molecule
 
 import allegro_jax as aj
+from allegro_jax import simulation
 from allegro_jax.configs import D3
 from allegro_jax.datasets import Structure
 from allegro_jax.dispersion import dispersion_terms, subtract_dispersion
 from allegro_jax.fitting import default_splits
 from allegro_jax.fitting.settings import configs
 from allegro_jax.graphs import Capacity, write_store
+from allegro_jax.interfaces import jax_md
 from allegro_jax.potential import initial_params
 from allegro_jax.training.fine_tuning import dispersion_to_leave_out
 from tests.small_fits import SETTINGS, frames
@@ -121,6 +123,10 @@ def test_programs_that_would_lose_the_dispersion_are_refused(members, tmp_path):
     with pytest.raises(ValueError, match=r"nequip would lack.*without_dispersion"):
         whole.save_nequip(tmp_path / "home.npz")
     whole.without_dispersion().save_nequip(tmp_path / "home.npz")
+    with pytest.raises(ValueError, match=r"simulation would lack.*potential\.calculator"):
+        simulation.run(whole, molecule("H2O"), simulation.NVE(), steps=1, timestep_fs=0.5)
+    with pytest.raises(ValueError, match="jax-md would lack"):
+        jax_md.energy(whole, None, None, molecule("H2O").numbers)
 
 
 @pytest.fixture(scope="module")

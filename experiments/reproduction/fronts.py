@@ -66,6 +66,11 @@ class Found:
     failures: Mapping[str, Mapping[int, str]]
     environment: Mapping[str, str]
 
+    @classmethod
+    def nothing(cls, dataset: str, error: str, failures: Mapping[str, Mapping[int, str]]) -> Found:
+        """Returns the search of which no trial has finished."""
+        return cls(dataset, error, 0, dict.fromkeys(failures, ()), failures, {})
+
     def front(self, variant: str) -> list[Trial]:
         """Returns the front of a variant, most accurate first."""
         on_front = [trial for trial in self.trials[variant] if trial.on_front]
@@ -108,15 +113,17 @@ def found(dataset: str, result: SearchResult, searched: Path, workdir: Path) -> 
         searched: Folder of the search.
         workdir: Folder of the study, in which it lies.
     """
+    from experiments.objectives import leading_error
     from experiments.searches.study import trial_folder
 
+    name = leading_error(result.objectives)
     timed = {(item.record.variant, item.record.number): item for item in result.timed}
     trials: dict[str, list[Trial]] = {}
     for variant, records in result.records.items():
         trials[variant] = []
         for record in records:
             item = timed.get((variant, record.number))
-            error, seconds = record.objectives
+            seconds = record.measured["inference_time"]
             path = trial_folder(searched, variant, record.number) / "record.json"
             trials[variant].append(
                 Trial(
@@ -124,7 +131,7 @@ def found(dataset: str, result: SearchResult, searched: Path, workdir: Path) -> 
                     variant=variant,
                     number=record.number,
                     params=record.params,
-                    error=error,
+                    error=record.measured[name],
                     seconds=seconds if item is None else item.latency.median_s,
                     n_parameters=record.n_parameters,
                     on_front=item is not None and item.on_front,
@@ -132,8 +139,5 @@ def found(dataset: str, result: SearchResult, searched: Path, workdir: Path) -> 
                 )
             )
     some = next(record for records in result.records.values() for record in records)
-    error = "forces_mae" if "forces_mae" in some.valid else "energy_mae"
     structures = int(some.latency["structures"])
-    return Found(dataset, error, structures, trials, result.failures, some.environment)
-
-
+    return Found(dataset, name, structures, trials, result.failures, some.environment)

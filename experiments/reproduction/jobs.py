@@ -80,10 +80,8 @@ def jobs(found: Mapping[str, Found], scale: Scale) -> list[Job]:
 def _with_seed(found: Mapping[str, Found], scale: Scale, seed: int) -> list[Job]:
     result = []
     for each in found.values():
-        for variant in each.trials:
-            for pick in scale.picks:
-                if (trial := each.picked(variant, pick)) is not None:
-                    result.append(_of(PROMOTION, trial, seed, pick=pick))
+        chosen = [(pick, each.picked(v, pick)) for v in each.trials for pick in scale.picks]
+        result += [_of(PROMOTION, trial, seed, pick=pick) for pick, trial in chosen if trial]
         if (best := each.picked(QDI, ACCURATE)) is not None:
             result += [_of(CONTROL, best, seed, variant=name) for name in scale.controls]
         if (params := published.musaelian2023(each.dataset)) is not None:

@@ -110,9 +110,9 @@ SMOKE = Scale(
     trials_per_round=1,
     search=everywhere(Length(epochs=1)),
     long=everywhere(Length(epochs=2)),
-    seeds=2,
+    seeds=1,
     picks=(ACCURATE, BALANCED),
-    controls=("control-mlp", "control-linear"),
+    controls=("control-mlp",),
     transfers=("allegro-qdi",),
     minutes=30.0,
     model={

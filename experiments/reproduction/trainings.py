@@ -18,6 +18,7 @@ from allegro_jax.training import Progress, TrainingResult, TrainingStoppedError,
 from allegro_jax.training.evaluation import evaluate
 from experiments import timing_lock
 from experiments.models import model_config, training_config
+from experiments.objectives import ERRORS, shown
 from experiments.reproduction.jobs import Job
 from experiments.reproduction.scales import Length
 from experiments.searches.records import environment, write_json
@@ -68,11 +69,19 @@ def load(folder: Path) -> Training | str | None:
         return None
     try:
         values = json.loads(path.read_text())
-        job = Job(**{**values.pop("job")})
+        job = Job(**values.pop("job"))
         job = dataclasses.replace(job, origins=tuple(job.origins))
         return Training(job=job, **values)
     except (json.JSONDecodeError, TypeError, KeyError) as error:
         raise ValueError(f"{path} is not the record of a training: {error}") from error
+
+
+def summary(result: Training | str) -> str:
+    """Says in a line how a training ended."""
+    if isinstance(result, str):
+        return f"failed: {result}"
+    parts = [f"{n} {shown(n, result.valid[n])}" for n in ERRORS if n in result.valid]
+    return f"valid {', '.join(parts)}; {result.seconds['all']:.0f} s"
 
 
 def run(

@@ -49,10 +49,10 @@ def front(result: SearchResult) -> bytes:
         axes.set_ylabel(axis_label(result, j))
         axes.set_xscale("log")
         axes.set_yscale("log")
-        _plain_ticks(axes.xaxis)
-        _plain_ticks(axes.yaxis)
+        plain_ticks(axes.xaxis)
+        plain_ticks(axes.yaxis)
     figure.suptitle(f"{result.config.data.name}: what can be had together", fontsize="medium")
-    return _png(figure)
+    return png(figure)
 
 
 def axis_label(result: SearchResult, place: int) -> str:
@@ -92,12 +92,12 @@ def curves(result: SearchResult) -> bytes:
             style = {"lw": 1.8, "alpha": 1.0} if strong else {"lw": 0.8, "alpha": 0.35}
             axes.plot(seconds, errors, color=COLOURS[k % len(COLOURS)], **style)
         axes.set_yscale("log")
-        _plain_ticks(axes.yaxis)
+        plain_ticks(axes.yaxis)
         axes.set_title(TITLES[variant])
         axes.set_xlabel("training time (s)")
         axes.grid(alpha=0.25, lw=0.5)
     panels[0].set_ylabel(quantity.axis)
-    return _png(figure)
+    return png(figure)
 
 
 def convergence(result: SearchResult) -> bytes:
@@ -105,17 +105,17 @@ def convergence(result: SearchResult) -> bytes:
     figure = Figure(figsize=(5.2, 3.2), layout="constrained")
     curves = {TITLES[name]: curve for name, curve in result.hypervolumes().items()}
     plot_convergence(curves, figure.add_subplot(), ylabel="hypervolume (share of the box)")
-    return _png(figure)
+    return png(figure)
 
 
-def _plain_ticks(axis: Axis) -> None:
+def plain_ticks(axis: Axis) -> None:
     """Writes 70, 100, 150 in place of powers of ten on an axis of about one decade."""
     axis.set_major_locator(mpl.ticker.LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
     axis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     axis.set_minor_formatter(mpl.ticker.NullFormatter())
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=160)
     return buffer.getvalue()

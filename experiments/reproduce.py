@@ -20,6 +20,7 @@ import dataclasses
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from absl import app, flags
 
@@ -50,14 +51,18 @@ def main(_: list[str]) -> None:
     from experiments.searches.worker import SearchStoppedError
 
     runtime.set_up()
-    given = {"minutes": _MINUTES.value, "trials": _TRIALS.value, "seeds": _SEEDS.value}
+    given: dict[str, Any] = {
+        "minutes": _MINUTES.value,
+        "trials": _TRIALS.value,
+        "seeds": _SEEDS.value,
+    }
     changes = {name: value for name, value in given.items() if value is not None}
     scale = dataclasses.replace(SCALES[_SCALE.value], **changes)
     datasets = DATASETS if _DATASETS.value == ["all"] else tuple(_DATASETS.value)
     workdir = Path(_WORKDIR.value)
     try:
         with Interruption() as signals:
-            options = {"make": _RUN.value, "should_stop": signals.requested}
+            options: dict[str, Any] = {"make": _RUN.value, "should_stop": signals.requested}
             results = reproduce(scale, workdir, datasets=datasets, **options)
         path = report.write(results, Path(_REPORT.value or workdir / "report"))
         print(f"open {path}")

@@ -12,7 +12,7 @@ from experiments.objectives import QUANTITIES
 from experiments.readouts import paired
 from experiments.readouts.paired import Difference
 from experiments.reproduction import cells, published
-from experiments.reproduction.cells import EMPTY, Cell, Origin, Table, label
+from experiments.reproduction.cells import EMPTY, Cell, Link, Origin, Table, label
 from experiments.reproduction.fronts import Trial
 from experiments.reproduction.jobs import CONTROL, QDI, RECIPE, TRANSFER
 from experiments.reproduction.paper_tables import MILLI, NAMES, links, test, trial_link, valid
@@ -90,23 +90,7 @@ def adjusted(found: Sequence[Difference | None]) -> list[float | None]:
 
 def differences(results: Results) -> Table:
     """Returns what the paper says of its variants, beside what was measured."""
-    rows = []
-    for dataset in results.found:
-        quantity, title = main_error(results, dataset)
-        groups = {variant: results.promoted(dataset, variant) for variant in VARIANTS}
-        found = [difference(groups[a], groups[b], quantity) for a, b in PAIRS]
-        for (a, b), each, p in zip(PAIRS, found, adjusted(found), strict=True):
-            printed = _change(*(published.error(quantity, dataset, v) for v in (a, b)))
-            ours = _change(*(_mean(groups[v], quantity) for v in (a, b)))
-            origin = links(results, [*groups[a], *groups[b]]) if ours is not None else []
-            first = f"{TITLES[dataset]} ({title})"
-            names = label(f"{NAMES[a]} against {NAMES[b]}")
-            change = _percent(ours, "measured")
-            change = Cell(change.text, change.origin, change.value, links=tuple(origin))
-            cellpair = interval(each, p)
-            verdict = label(_verdict(printed, ours, p))
-            rows.append((label(first), names, _percent(printed, "published"), change))
-            rows[-1] += (*cellpair, verdict)
+    rows = [row for dataset in results.found for row in _differences(results, dataset)]
     return Table(
         name="differences",
         title="What the paper concludes, and what was measured",
@@ -121,6 +105,21 @@ def differences(results: Results) -> Table:
     )
 
 
+def _differences(results: Results, dataset: str) -> list[tuple[Cell, ...]]:
+    quantity, title = main_error(results, dataset)
+    groups = {variant: results.promoted(dataset, variant) for variant in VARIANTS}
+    found = [difference(groups[a], groups[b], quantity) for a, b in PAIRS]
+    rows = []
+    for (a, b), each, p in zip(PAIRS, found, adjusted(found), strict=True):
+        printed = _change(*(published.error(quantity, dataset, v) for v in (a, b)))
+        ours = _change(*(_mean(groups[v], quantity) for v in (a, b)))
+        origins = links(results, [*groups[a], *groups[b]])
+        row = [label(f"{TITLES[dataset]} ({title})"), label(f"{NAMES[a]} against {NAMES[b]}")]
+        row += [_percent(printed, "published"), _percent(ours, "measured", origins)]
+        rows.append((*row, *interval(each, p), label(_verdict(printed, ours, p))))
+    return rows
+
+
 def _mean(trainings: Sequence[Training], quantity: str) -> float | None:
     values = list(_errors(trainings, quantity).values())
     return float(np.mean(values)) if values else None
@@ -130,10 +129,10 @@ def _change(ours: float | None, base: float | None) -> float | None:
     return None if ours is None or base is None else 100.0 * (ours / base - 1.0)
 
 
-def _percent(change: float | None, origin: str) -> Cell:
+def _percent(change: float | None, origin: Origin, origins: Sequence[Link] = ()) -> Cell:
     if change is None:
         return EMPTY
-    return Cell(f"{change:+.1f} %", "measured" if origin == "measured" else "published", change)
+    return Cell(f"{change:+.1f} %", origin, change, n=1, links=tuple(origins))
 
 
 def _verdict(printed: float | None, ours: float | None, p: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from experiments.reproduction import cells, published
 from experiments.reproduction.cells import Cell, Link, Table, label
@@ -117,7 +117,7 @@ def hyperparameters(results: Results, variant: str, number: int) -> Table:
     )
 
 
-def _settings(results: Results, trial: Trial, columns: Sequence[str]) -> list[Cell]:
+def _settings(results: Results, trial: Trial, columns: Iterable[str]) -> list[Cell]:
     params = dict(trial.params)
     if "qdi_encodings" in params:
         n_qubits = results.settings[trial.dataset]["model"]["n_qubits"]

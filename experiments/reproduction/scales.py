@@ -15,6 +15,13 @@ from experiments.reproduction.published import DATASETS, VARIANTS, minutes_per_e
 ACCURATE, BALANCED = "accurate", "balanced"
 """Trials of a front that are trained longer: its most accurate one, and the one at its knee."""
 
+_MAY_CHANGE = frozenset(
+    [
+        *("trials", "least_trials", "trials_per_round", "seeds", "picks", "controls"),
+        *("transfers", "minutes", "extra_s"),
+    ]
+)
+
 Limits = Mapping[str, tuple[float, float]]
 
 
@@ -91,10 +98,8 @@ class Scale:
     @property
     def definition(self) -> dict[str, Any]:
         """What decides what the trainings of a study are; the rest may change between runs."""
-        may_change = ("trials", "least_trials", "trials_per_round", "seeds", "picks", "controls")
-        may_change += ("transfers", "minutes", "extra_s")
         values = dataclasses.asdict(self)
-        return {name: value for name, value in values.items() if name not in may_change}
+        return {name: value for name, value in values.items() if name not in _MAY_CHANGE}
 
 
 def everywhere(value: Any) -> dict[str, Any]:
@@ -176,7 +181,7 @@ LAPTOP = Scale(
 
 GPU = Scale(
     name="gpu",
-    trials=30,
+    trials=27,
     initial_trials=10,
     least_trials=12,
     trials_per_round=3,

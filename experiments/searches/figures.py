@@ -116,6 +116,7 @@ def plain_ticks(axis: Axis) -> None:
 
 
 def png(figure: Figure) -> bytes:
+    """Returns a figure as a PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=160)
     return buffer.getvalue()

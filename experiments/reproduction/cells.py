@@ -15,7 +15,8 @@ class Link:
     """The training that a number comes from.
 
     Attributes:
-        text: Short name, such as "5" for a trial, or "5/s1" for its long training with seed 1.
+        text: Short name, such as "5" for a trial, or "5/s1" for its long training with seed 1; ""
+            where the name stands elsewhere in the row.
         title: The whole name.
         record: Its record, relative to the folder of the study.
     """
@@ -75,7 +76,7 @@ def label(text: str) -> Cell:
 
 def published(value: float | None) -> Cell:
     """Returns a number of the paper as it is printed there."""
-    return EMPTY if value is None else Cell(plain(value), "published", float(value), n=1)
+    return EMPTY if value is None else Cell(str(value), "published", float(value), n=1)
 
 
 def measured(values: Sequence[float], links: Sequence[Link], suffix: str = "") -> Cell:
@@ -94,15 +95,14 @@ def setting(value: float | None, link: Link | None = None) -> Cell:
     if value is None:
         return EMPTY
     if link is None:
-        return published(value)
+        return Cell(plain(value), "published", float(value), n=1)
     return Cell(plain(value), "measured", float(value), n=1, links=(link,))
 
 
 def plain(value: float) -> str:
-    """Writes a number with three or four digits, without an exponent where it can be avoided."""
-    if isinstance(value, int) or float(value).is_integer():
-        return str(int(value))
-    return f"{value:.3g}" if abs(value) >= 1e-2 else f"{value:.3e}".replace("e-0", "e-")
+    """Writes a number with three digits, more only where it is larger."""
+    whole = float(value).is_integer() or abs(value) >= 1000
+    return f"{value:.0f}" if whole else f"{value:.3g}"
 
 
 def decimals(size: float) -> int:

@@ -73,7 +73,7 @@ def _latex_cell(cell: Cell, href: Callable[[str], str]) -> str:
     text = _escaped(cell.text)
     if cell.origin == "published":
         return f"\\textit{{{text}}}"
-    if len(cell.links) == 1:
+    if len(cell.links) == 1:  # of a trial that the row names, or that the number is of
         return f"\\href{{{_address(href(cell.links[0].record))}}}{{{text}}}"
     several = [
         f"\\href{{{_address(href(link.record))}}}{{{_escaped(link.text)}}}" for link in cell.links

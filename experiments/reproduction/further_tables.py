@@ -53,7 +53,7 @@ def tables(results: Results) -> list[Table]:
 def main_error(results: Results, dataset: str) -> tuple[str, str]:
     """Returns the error that is minimised on a data set, and its short title with the unit."""
     name = results.found[dataset].error
-    return name, f"{name.removesuffix('_mae')} MAE, {QUANTITIES[name].shown[1]}"
+    return name, f"{'force' if name == 'forces_mae' else 'energy'} MAE, {QUANTITIES[name].shown[1]}"
 
 
 def _errors(trainings: Sequence[Training], quantity: str) -> dict[int, float]:
@@ -109,12 +109,13 @@ def _differences(results: Results, dataset: str) -> list[tuple[Cell, ...]]:
     quantity, title = main_error(results, dataset)
     groups = {variant: results.promoted(dataset, variant) for variant in VARIANTS}
     found = [difference(groups[a], groups[b], quantity) for a, b in PAIRS]
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for (a, b), each, p in zip(PAIRS, found, adjusted(found), strict=True):
         printed = _change(*(published.error(quantity, dataset, v) for v in (a, b)))
         ours = _change(*(_mean(groups[v], quantity) for v in (a, b)))
         origins = links(results, [*groups[a], *groups[b]])
-        row = [label(f"{TITLES[dataset]} ({title})"), label(f"{NAMES[a]} against {NAMES[b]}")]
+        first = "" if rows else f"{TITLES[dataset]} ({title})"
+        row = [label(first), label(f"{NAMES[a]} against {NAMES[b]}")]
         row += [_percent(printed, "published"), _percent(ours, "measured", origins)]
         rows.append((*row, *interval(each, p), label(_verdict(printed, ours, p))))
     return rows

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from experiments.reproduction import cells, published
-from experiments.reproduction.cells import Cell, Link, Table
+from experiments.reproduction.cells import EMPTY, Cell, Link, Table
 from experiments.reproduction.paper_tables import MILLI, trial_link
 from experiments.reproduction.published import TITLES
 from experiments.reproduction.results import Results
@@ -17,6 +17,7 @@ from experiments.searches.page import STYLE
 Href = Callable[[str], str]
 
 OWN_STYLE = """
+body { max-width: 72rem; }
 caption { text-align: left; font-weight: 600; font-size: 1.05rem; padding: 0 0 0.4rem; }
 .published { color: #5b3a8c; font-style: italic; }
 .measured { font-weight: 600; }
@@ -24,12 +25,14 @@ caption { text-align: left; font-weight: 600; font-size: 1.05rem; padding: 0 0 0
 .links { font-size: 0.75rem; font-weight: 400; }
 td.text { text-align: left; }
 th:nth-child(2) { text-align: left; }
-.note { font-size: 0.86rem; color: #444; margin: 0.3rem 0 2rem; max-width: 52rem; }
+.note { font-size: 0.86rem; color: #444; margin: 0.3rem 0; max-width: 52rem; }
+.files { margin-bottom: 2rem; }
+.scroll img { min-width: 46rem; }
 nav ul { columns: 2 16rem; padding-left: 1.2rem; }
 details { margin: 1rem 0; } summary { cursor: pointer; }
 pre { background: #f5f5f5; padding: 0.6rem; overflow-x: auto; font-size: 0.8rem; }
 img { border: 0; }
-@media (max-width: 40rem) { body { margin: 1rem auto; } th, td { padding: 0.2rem 0.45rem; } }
+@media (max-width: 46rem) { body { margin: 1rem auto; } th, td { padding: 0.2rem 0.45rem; } }
 """
 
 DIFFERENCES = (
@@ -130,18 +133,22 @@ def _table(table: Table, href: Href) -> str:
     return (
         f'<div class="scroll" tabindex="0" id="{table.name}"><table><caption>'
         f"{escape(table.title)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        f'</div>{notes}<p class="note">{files}</p>'
+        f'</div>{notes}<p class="note files">{files}</p>'
     )
 
 
 def _cell(cell: Cell, href: Href) -> str:
+    if cell is EMPTY:
+        return f"<td>{escape(cell.text)}</td>"
     if cell.origin == "label":
         return f'<td class="text">{escape(cell.text)}</td>'
     if cell.origin == "published":
         return f'<td><span class="published">{escape(cell.text)}</span></td>'
     if len(cell.links) == 1:
         inside = _anchor(cell.links[0], href, cell.text)
-        shown = f' <span class="links">{escape(cell.links[0].text)}</span>'
+        name = cell.links[0].text
+        named = name and name != cell.text
+        shown = f' <span class="links">{escape(name)}</span>' if named else ""
         return f'<td><span class="measured">{inside}</span>{shown}</td>'
     links = " ".join(_anchor(link, href, link.text) for link in cell.links)
     shown = f'<br><span class="links">{links}</span>' if links else ""
@@ -154,7 +161,8 @@ def _anchor(link: Link, href: Href, text: str) -> str:
 
 def _image(png: bytes, text: str) -> str:
     data = base64.b64encode(png).decode()
-    return f'<p><img alt="{escape(text)}" src="data:image/png;base64,{data}"></p>'
+    image = f'<img alt="{escape(text)}" src="data:image/png;base64,{data}">'
+    return f'<div class="scroll" tabindex="0">{image}</div>'
 
 
 def _describe_fronts(results: Results) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 
 from experiments.reproduction import cells, published
@@ -94,21 +95,23 @@ def test(results: Results, trainings: Sequence[Training], quantity: str) -> Cell
     return cells.measured([MILLI * t.test[quantity] for t in kept], links(results, kept))
 
 
-def hyperparameters(results: Results, variant: str, number: int) -> Table:
+def hyperparameters(results: Results, variant: str, place: int) -> Table:
     """Returns the table of the best hyperparameters of a variant."""
     columns = COLUMNS | EXTRA_COLUMNS[variant]
     rows = []
     for dataset in _datasets(results):
         values = published.hyperparameters(variant, dataset)
         numbers = [cells.setting(values.get(name)) for name in columns]
-        rows.append((label(TITLES[dataset]), label("paper"), *numbers))
+        rows.append((label(TITLES[dataset]), label("paper"), *numbers, cells.EMPTY))
         trial = results.found[dataset].picked(variant, ACCURATE)
         if trial is not None:
-            rows.append((label(""), label("here"), *_settings(results, trial, columns)))
+            ours = _settings(results, trial, columns)
+            number = cells.setting(trial.number, trial_link(trial))
+            rows.append((label(""), label("here"), *ours, number))
     return Table(
-        name=f"table{number}",
-        title=f"Table {number}: best hyperparameters of {NAMES[variant]}",
-        header=("data set", "from", *columns.values()),
+        name=f"table{place}",
+        title=f"Table {place}: best hyperparameters of {NAMES[variant]}",
+        header=("data set", "from", *columns.values(), "trial"),
         rows=tuple(rows),
         notes=(
             "Here: the most accurate trial on the front; the links lead to it. "
@@ -122,7 +125,8 @@ def _settings(results: Results, trial: Trial, columns: Iterable[str]) -> list[Ce
     if "qdi_encodings" in params:
         n_qubits = results.settings[trial.dataset]["model"]["n_qubits"]
         params["qdi_features"] = params["qdi_encodings"] * n_qubits
-    return [cells.setting(params.get(name), trial_link(trial)) for name in columns]
+    link = dataclasses.replace(trial_link(trial), text="")
+    return [cells.setting(params.get(name), link) for name in columns]
 
 
 def _of_ranges(results: Results) -> str:

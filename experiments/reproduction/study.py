@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from allegro_jax.datasets import Splits
+from experiments import timing_lock
 from experiments.data import load_splits
 from experiments.reproduction import trainings
 from experiments.reproduction.budget import (
@@ -177,7 +179,8 @@ def _front(study: Study, name: str) -> Found:
     opened = open_search(config, folder)
     timed = (folder / "front.json").exists()
     begin = time.monotonic()
-    result = write_report(opened.studies, opened.config, opened.splits, folder)
+    with timing_lock.exclusive(folder / "report.lock"):  # other processes on this study wait
+        result = write_report(opened.studies, opened.config, opened.splits, folder)
     if not timed:
         study.ledger.add(FRONT, name, 1, time.monotonic() - begin)
     if result is None:
@@ -188,22 +191,26 @@ def _front(study: Study, name: str) -> Found:
 
 def _train(study: Study, wanted: Sequence[Job]) -> None:
     """Makes the long trainings that are missing and for which there is time."""
-    splits: dict[str, Splits] = {}
+    splits = functools.cache(lambda name: load_splits(study.scale.config(name).data))
     for place, job in enumerate(wanted, start=1):
-        if trainings.load(job.folder(study.workdir)) is not None:
+        folder = job.folder(study.workdir)
+        if trainings.load(folder) is not None:
             continue
         if not study.budget.fits([Work(TRAINING, job.dataset, 1)]):
             continue
-        config = study.scale.config(job.dataset)
-        if job.dataset not in splits:
-            splits[job.dataset] = load_splits(config.data)
-        print(f"[{place}/{len(wanted)}] {job.title}", flush=True)
-        length, structures = study.scale.long[job.dataset], splits[job.dataset]
-        with study.ledger.timed(TRAINING, job.dataset):
-            made = trainings.run(
-                job, config, structures, length, study.workdir, should_stop=study.should_stop
-            )
-        print(f"    {trainings.summary(made)}; {minutes(study.budget.elapsed_s)} done", flush=True)
+        with trainings.claimed(folder) as mine:
+            if mine and trainings.load(folder) is None:  # another process may have made it
+                print(f"[{place}/{len(wanted)}] {job.title}", flush=True)
+                _make(study, job, splits(job.dataset))
+
+
+def _make(study: Study, job: Job, splits: Splits) -> None:
+    """Makes a long training and says how it ended."""
+    config, length = study.scale.config(job.dataset), study.scale.long[job.dataset]
+    what = job, config, splits, length, study.workdir
+    with study.ledger.timed(TRAINING, job.dataset):
+        made = trainings.run(*what, should_stop=study.should_stop)
+    print(f"    {trainings.summary(made)}; {minutes(study.budget.elapsed_s)} done", flush=True)
 
 
 def _results(study: Study, fronts: Mapping[str, Found], wanted: Sequence[Job]) -> Results:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,12 @@ from experiments.objectives import ERRORS, shown
 from experiments.reproduction.jobs import Job
 from experiments.reproduction.scales import Length
 from experiments.searches.records import environment, write_json
+from experiments.searches.trial import lock_path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 RECORD, FAILURE = "record.json", "failure.json"
 
@@ -74,6 +81,24 @@ def load(folder: Path) -> Training | str | None:
         return Training(job=job, **values)
     except (json.JSONDecodeError, TypeError, KeyError) as error:
         raise ValueError(f"{path} is not the record of a training: {error}") from error
+
+
+@contextlib.contextmanager
+def claimed(folder: Path) -> Iterator[bool]:
+    """Holds the folder of a training for this process; says whether it could.
+
+    The system drops the lock with the process, however that ends. Where there are no such locks,
+    one process at a time must work on a study.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "job.lock").open("a") as file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+        yield True
 
 
 def summary(result: Training | str) -> str:
@@ -168,5 +193,5 @@ def _made(
 def _timed(result: TrainingResult, config: ConfigDict, splits: Splits) -> tuple[Latency, float]:
     """Times the test set as the search does, while other trainings of this machine pause."""
     inference = InferencePass(result.potential, splits.test, config.timing.batch_size)
-    with timing_lock.exclusive(Path(config.timing.lock) if config.timing.lock else None):
+    with timing_lock.exclusive(lock_path(config)):
         return measure([inference], config.timing.final_passes)[0], inference.compile_s

@@ -133,7 +133,20 @@ class Budget:
             f"{trials} trials of each variant; {minutes(self.elapsed_s)} done, "
             f"{minutes(left)} expected{self._of_limit()}"
         )
+        if self._unknown():
+            lines.append(
+                "of trainings that last for epochs only what surrounds them is counted yet"
+            )
         return "\n".join(lines)
+
+    def _unknown(self) -> bool:
+        """Whether trainings have no length in seconds, and none has been seen yet."""
+        lengths = {TRIAL: self._scale.search, TRAINING: self._scale.long}
+        return any(
+            length[name].seconds is None and self._ledger.per_unit_s(kind, name) is None
+            for kind, length in lengths.items()
+            for name in self._datasets
+        )
 
     def _of_limit(self) -> str:
         return "" if self._limit_s is None else f", of {minutes(self._limit_s)} at most"

@@ -11,7 +11,7 @@ from experiments.reproduction.cells import EMPTY, Cell, Link, Table
 from experiments.reproduction.paper_tables import MILLI, trial_link
 from experiments.reproduction.published import TITLES
 from experiments.reproduction.results import Results
-from experiments.reproduction.scales import Length
+from experiments.reproduction.scales import SCALES, Length, Scale
 from experiments.searches.page import STYLE
 
 Href = Callable[[str], str]
@@ -110,9 +110,19 @@ def _introduction(results: Results, citation: str, doi: str) -> str:
         "trainings.</p>"
         f"<p>{finished} trials of the searches and {len(results.trainings)} long trainings in "
         f"{results.elapsed_s / 3600:.2f} hours:</p>"
-        f"<pre>python -m experiments.reproduce --scale={escape(results.scale.name)} "
-        "--workdir=DIR</pre>"
+        f"<pre>{escape(_command(results.scale))}</pre>"
     )
+
+
+def _command(scale: Scale) -> str:
+    """Returns the command with all that is not as the scale has it."""
+    preset = SCALES[scale.name]
+    options = [
+        f" --{name}={getattr(scale, name):g}"
+        for name in ("minutes", "trials", "seeds")
+        if getattr(scale, name) != getattr(preset, name)
+    ]
+    return f"python -m experiments.reproduce --scale={scale.name}{''.join(options)} --workdir=DIR"
 
 
 def _contents(tables: Sequence[Table]) -> str:

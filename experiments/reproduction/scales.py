@@ -151,9 +151,9 @@ LAPTOP = Scale(
     initial_trials=5,
     least_trials=5,
     trials_per_round=1,
-    search=everywhere(Length(20.0)),
-    long=everywhere(Length(60.0)),
-    seeds=2,
+    search=everywhere(Length(15.0)),
+    long=everywhere(Length(45.0)),
+    seeds=3,
     picks=(ACCURATE,),
     controls=("control-mlp",),
     transfers=("allegro-qdi",),
@@ -177,7 +177,7 @@ LAPTOP = Scale(
     timing={"passes": 3, "final_passes": 7},
     extra_s={"rmd17-aspirin": 12.0, "rmd17-benzene": 12.0, "qm9": 14.0, "culi": 20.0},
 )
-"""Two cores, at most 2.5 hours: small models, trainings of 20 s and 60 s."""
+"""Two cores, at most 2.5 hours: small models, trainings of 15 s and 45 s."""
 
 GPU = Scale(
     name="gpu",

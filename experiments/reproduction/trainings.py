@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 from allegro_jax.datasets import Splits
 from allegro_jax.timing import InferencePass, Latency, measure
-from allegro_jax.training import Progress, TrainingResult, TrainingStoppedError, train
+from allegro_jax.training import Progress, TrainingResult, train
 from allegro_jax.training.evaluation import evaluate
 from experiments import timing_lock
 from experiments.models import model_config, training_config
@@ -31,6 +31,9 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 RECORD, FAILURE = "record.json", "failure.json"
+
+OF_THE_TRAINING = (ArithmeticError, MemoryError, RuntimeError, ValueError)
+"""What a training may raise because of its hyperparameters; anything else ends the study."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,9 +140,7 @@ def run(
     folder = job.folder(workdir)
     try:
         training = _made(job, config, splits, length, folder, on_progress, should_stop)
-    except (OSError, TrainingStoppedError):
-        raise
-    except Exception as error:  # the others are still worth having
+    except OF_THE_TRAINING as error:  # the others are still worth having
         reason = f"{type(error).__name__}: {error}"[:2000]
         write_json(folder / FAILURE, {"job": dataclasses.asdict(job), "reason": reason})
         return reason

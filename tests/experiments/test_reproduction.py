@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from experiments.reproduction import budget as budgets
@@ -38,6 +37,9 @@ from experiments.reproduction.scales import ACCURATE, BALANCED, GPU, LAPTOP, SCA
 from experiments.reproduction.trainings import Training
 from experiments.searches.records import write_json
 from experiments.spaces import CONTROLS
+
+# Invented errors of two readouts differ by the same amount with every seed.
+pytestmark = pytest.mark.filterwarnings("ignore:Precision loss")
 
 ROOT = Path(__file__).parents[2]
 SETS, VARIANTS = published.DATASETS, published.VARIANTS
@@ -234,9 +236,9 @@ def test_table_4_holds_printed_and_measured_rows_that_are_never_mixed(results):
     assert [cell.text for cell in printed[2:]] == ["45.9", "-", "43.3", "37.8"]
     assert {cell.origin for cell in printed[2:]} == {"published", "label"}
     ours = row_of(table, "Cu-Li", "here, validation")
-    assert ours[5].value == pytest.approx(1e3 * (0.030 + 0.031) / 2)
-    assert ours[5].spread == pytest.approx(1e3 * 0.001 / np.sqrt(2))
-    assert [link.text for link in ours[5].links] == ["0/s0", "0/s1"]
+    assert ours[5].value == pytest.approx(1e3 * 0.031)  # 30, 31 and 32
+    assert ours[5].spread == pytest.approx(1.0)
+    assert [link.text for link in ours[5].links] == ["0/s0", "0/s1", "0/s2"]
     assert not [row for row in table.rows if row[0].text == "QM9"]
 
 
@@ -262,7 +264,7 @@ def test_controls_are_compared_with_qdi_over_the_seeds_both_have(results):
     table = further_tables.controls(results)
     row = row_of(table, "Cu-Li (force MAE, meV/Å)", "MLP as large as QDI")
     assert row[5].value == pytest.approx(3.0)
-    assert row[5].n == 2
+    assert row[5].n == 3
 
 
 def test_transfer_states_the_change_against_the_own_hyperparameters(results):
@@ -270,7 +272,7 @@ def test_transfer_states_the_change_against_the_own_hyperparameters(results):
     row = row_of(table, "QM9")
     target = 1 + SETS.index("culi")
     assert row[target].text.endswith("(+33 %)")
-    assert row[1 + SETS.index("qm9")].n == 2
+    assert row[1 + SETS.index("qm9")].n == 3
 
 
 def test_conclusions_of_the_paper_stand_beside_the_measured_ones(results):
@@ -279,7 +281,7 @@ def test_conclusions_of_the_paper_stand_beside_the_measured_ones(results):
     qdi = rows[start]
     assert qdi[1].text == "Allegro+QDI against Allegro+MLP"
     assert qdi[2].text == "-12.7 %"
-    assert qdi[3].value == pytest.approx(100 * (0.0305 / 0.0365 - 1))
+    assert qdi[3].value == pytest.approx(100 * (0.031 / 0.037 - 1))
     assert qdi[6].text.startswith("same sign")
 
 
@@ -323,7 +325,7 @@ def test_csv_keeps_all_digits_and_says_where_numbers_come_from(folder):
         for row in rows
         if row["row"] == "Cu-Li | here, validation" and row["column"] == "Allegro+QDI"
     )
-    assert float(ours["value"]) == pytest.approx(30.5)
+    assert float(ours["value"]) == pytest.approx(31.0)
     assert all((folder / record).is_file() for record in ours["records"].split())
     assert [row for row in rows if row["origin"] == "published" and row["records"]] == []
 

@@ -19,6 +19,10 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
 
 try:
     import fcntl
@@ -36,6 +40,11 @@ def default_path() -> Path:
     """Returns the file for all searches of this user on this host."""
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
     return Path(tempfile.gettempdir()) / f"allegro_jax-{user}" / "timing.lock"
+
+
+def path_of(config: ConfigDict) -> Path:
+    """Returns the file of a search: `config.timing.lock_file`, or the default."""
+    return Path(config.timing.lock_file) if config.timing.lock_file else default_path()
 
 
 class Share:

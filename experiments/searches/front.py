@@ -21,7 +21,6 @@ from experiments import timing_lock
 from experiments.objectives import QUANTITIES, broken, limits
 from experiments.searches.records import TrialRecord, write_json
 from experiments.searches.study import trial_folder
-from experiments.searches.trial import lock_path
 
 TIMING_SLACK = 1.3
 """Trials within this factor of the front in time are timed again: single timings differ by less."""
@@ -122,7 +121,7 @@ def _measure(
     potentials = [Potential.load(folder / "potential") for folder in folders]
     size = config.timing.batch_size
     passes = [InferencePass(potential, splits.test, size) for potential in potentials]
-    with timing_lock.exclusive(lock_path(config)):
+    with timing_lock.exclusive(timing_lock.path_of(config)):
         latencies = measure(passes, config.timing.final_passes)
     front = _on_fronts(trials, latencies, config)
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from ml_collections import ConfigDict
@@ -15,8 +15,9 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments import objectives
-from experiments.searches.known import KnownQuantities
-from samo_cobra.optuna import SamoCobraSampler
+
+if TYPE_CHECKING:
+    from experiments.searches.known import KnownQuantities
 
 SAMPLERS = ("samo", "tpe", "nsga2", "gp", "random")
 """SAMO-COBRA (de Winter et al., 2021); Optuna's TPE, NSGA-II, Gaussian process, and chance."""
@@ -46,6 +47,8 @@ def sampler(
             SAMO-COBRA. None for none.
     """
     if config.sampler == "samo":
+        from samo_cobra.optuna import SamoCobraSampler  # starts JAX
+
         keep = known is not None and "parameters" in known.limits
         return SamoCobraSampler(
             space,

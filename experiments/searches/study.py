@@ -6,16 +6,18 @@ import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from ml_collections import ConfigDict
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments import objectives, spaces
-from experiments.searches.known import KnownQuantities
 from experiments.searches.records import TrialRecord, write_json
 from experiments.searches.samplers import sampler
+
+if TYPE_CHECKING:
+    from experiments.searches.known import KnownQuantities
 
 FAILURE = "failure"
 """User attribute: why a trial failed, or was not trained. One without it was interrupted."""

@@ -56,7 +56,7 @@ def run_trial(
         model, training, splits.train, splits.valid, on_epoch=on_epoch, on_progress=on_progress
     )
     inference = InferencePass(result.potential, splits.test, config.timing.batch_size)
-    with timing_lock.exclusive(lock_path(config)) as alone:
+    with timing_lock.exclusive(timing_lock.path_of(config)) as alone:
         latency = measure([inference], config.timing.passes)[0]
     result.potential.save(folder / "potential")
     measured = measurements(result, inference, latency)
@@ -101,8 +101,3 @@ def measurements(
         "parameters": float(sum(leaf.size for leaf in jax.tree.leaves(result.potential.params))),
         "training_time": result.history[-1]["seconds"],
     }
-
-
-def lock_path(config: ConfigDict) -> Path:
-    """Returns the file under whose lock a search times; see `experiments.timing_lock`."""
-    return Path(config.timing.lock_file) if config.timing.lock_file else timing_lock.default_path()

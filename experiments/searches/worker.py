@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from ml_collections import ConfigDict
@@ -18,11 +18,8 @@ from optuna.storages._heartbeat import get_heartbeat_thread
 from optuna.trial import TrialState
 from tqdm import tqdm
 
-from allegro_jax.datasets import Splits
-from allegro_jax.training import Progress
 from experiments import objectives, spaces, timing_lock
 from experiments.searches.hopeless import HopelessError, Judge
-from experiments.searches.known import KnownQuantities
 from experiments.searches.lost import LostTrials, interrupt, this_worker
 from experiments.searches.progress import COMPILATIONS, SearchProgress
 from experiments.searches.records import TrialRecord
@@ -37,7 +34,11 @@ from experiments.searches.study import (
     trial_folder,
     variant_of,
 )
-from experiments.searches.trial import lock_path
+
+if TYPE_CHECKING:
+    from allegro_jax.datasets import Splits
+    from allegro_jax.training import Progress
+    from experiments.searches.known import KnownQuantities
 
 Evaluate = Callable[..., TrialRecord]
 """Runs a trial; called as `experiments.searches.trial.run_trial` is."""
@@ -78,7 +79,7 @@ class Worker:
     def __init__(self, search: Search, evaluate: Evaluate, should_stop: Callable[[], bool]) -> None:
         self._search, self._evaluate, self._should_stop = search, evaluate, should_stop
         self._lost = LostTrials(search.workdir)
-        self._lock = lock_path(search.config)
+        self._lock = timing_lock.path_of(search.config)
 
     def run(self, progress: SearchProgress, wait: bool = True) -> bool:
         """Runs trials until every variant has its number.

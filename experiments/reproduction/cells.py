@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Literal
 
-Origin = Literal["label", "published", "measured"]
+Origin = Literal["label", "published", "derived", "measured"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Cell:
 
     Attributes:
         text: What is shown.
-        origin: Whether the text is a label, or a number that was published or measured.
+        origin: Whether the text is a label, or a number that was published, derived from published
+            ones, or measured.
         value: The number, a mean if there are several; None for labels.
         spread: Standard deviation over seeds; None with fewer than two.
         n: Trainings behind the number.

@@ -71,7 +71,7 @@ def _labels(table: Table) -> int:
 
 def _latex_cell(cell: Cell, href: Callable[[str], str]) -> str:
     text = _escaped(cell.text)
-    if cell.origin == "published":
+    if cell.origin in ("published", "derived"):
         return f"\\textit{{{text}}}"
     if len(cell.links) == 1:  # of a trial that the row names, or that the number is of
         return f"\\href{{{_address(href(cell.links[0].record))}}}{{{text}}}"

@@ -32,6 +32,8 @@ CONTROL_NAMES = {
     "control-linear": "linear",
 }
 
+SHORT = {"allegro": "Allegro", "allegro-mlp": "+MLP", "allegro-qdi": "+QDI"}
+
 PAIRS = (
     ("allegro-qdi", "allegro-mlp"),
     ("allegro-qdi", "allegro"),
@@ -115,8 +117,8 @@ def _differences(results: Results, dataset: str) -> list[tuple[Cell, ...]]:
         ours = _change(*(_mean(groups[v], quantity) for v in (a, b)))
         origins = links(results, [*groups[a], *groups[b]])
         first = "" if rows else f"{TITLES[dataset]} ({title})"
-        row = [label(first), label(f"{NAMES[a]} against {NAMES[b]}")]
-        row += [_percent(printed, "published"), _percent(ours, "measured", origins)]
+        row = [label(first), label(f"{SHORT[a]} against {SHORT[b]}")]
+        row += [_percent(printed, "derived"), _percent(ours, "measured", origins)]
         rows.append((*row, *interval(each, p), label(_verdict(printed, ours, p))))
     return rows
 
@@ -160,7 +162,7 @@ def hypervolumes(results: Results) -> Table:
             rows.append((*first, *ours, label(count)))
         printed = {variant: np.array(published.front(dataset, variant)) for variant in VARIANTS}
         first = (label(TITLES[dataset]), label("paper, Fig. 2"), label(_place(dataset, printed)))
-        rows.append((*first, *_volumes(printed, "published", {}), EMPTY))
+        rows.append((*first, *_volumes(printed, "derived", {}), EMPTY))
     return Table(
         name="hypervolumes",
         title="Hypervolumes of the fronts",

@@ -23,7 +23,8 @@ caption { text-align: left; font-weight: 600; font-size: 1.05rem; padding: 0 0 0
 .measured { font-weight: 600; }
 .measured a, .links a { color: #0b57a4; }
 .links { font-size: 0.75rem; font-weight: 400; }
-td.text { text-align: left; }
+td.text { text-align: left; white-space: normal; }
+.links { white-space: normal; display: inline-block; max-width: 10rem; }
 th:nth-child(2) { text-align: left; }
 .note { font-size: 0.86rem; color: #444; margin: 0.3rem 0; max-width: 52rem; }
 .files { margin-bottom: 2rem; }
@@ -152,7 +153,7 @@ def _cell(cell: Cell, href: Href) -> str:
         return f"<td>{escape(cell.text)}</td>"
     if cell.origin == "label":
         return f'<td class="text">{escape(cell.text)}</td>'
-    if cell.origin == "published":
+    if cell.origin in ("published", "derived"):
         return f'<td><span class="published">{escape(cell.text)}</span></td>'
     if len(cell.links) == 1:
         inside = _anchor(cell.links[0], href, cell.text)

@@ -13,9 +13,10 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
+from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Splits
 from allegro_jax.timing import InferencePass, Latency, measure
-from allegro_jax.training import Progress, TrainingResult, train
+from allegro_jax.training import Progress, TrainingConfig, TrainingResult, train
 from allegro_jax.training.evaluation import evaluate
 from experiments import timing_lock
 from experiments.models import model_config, training_config
@@ -23,7 +24,6 @@ from experiments.objectives import ERRORS, shown
 from experiments.reproduction.jobs import Job
 from experiments.reproduction.scales import Length
 from experiments.searches.records import environment, write_json
-from experiments.searches.trial import lock_path
 
 try:
     import fcntl
@@ -119,7 +119,6 @@ def run(
     length: Length,
     workdir: Path,
     *,
-    on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Training | str:
     """Makes a training and writes its record; a failure is recorded too, and not made again.
@@ -130,7 +129,6 @@ def run(
         splits: Structures of the data set.
         length: When it ends.
         workdir: Folder of the study.
-        on_progress: Called about once a second.
         should_stop: See `allegro_jax.train`.
 
     Raises:
@@ -139,7 +137,7 @@ def run(
     """
     folder = job.folder(workdir)
     try:
-        training = _made(job, config, splits, length, folder, on_progress, should_stop)
+        training = _made(job, config, splits, length, folder, should_stop)
     except OF_THE_TRAINING as error:  # the others are still worth having
         reason = f"{type(error).__name__}: {error}"[:2000]
         write_json(folder / FAILURE, {"job": dataclasses.asdict(job), "reason": reason})
@@ -154,7 +152,6 @@ def _made(
     splits: Splits,
     length: Length,
     folder: Path,
-    on_progress: Callable[[Progress], None] | None,
     should_stop: Callable[[], bool] | None,
 ) -> Training:
     begin = time.monotonic()
@@ -162,15 +159,7 @@ def _made(
     settings = config.training.copy_and_resolve_references()
     settings.update(length.fields)
     training = training_config(job.params, settings, job.seed)
-    result = train(
-        model,
-        training,
-        splits.train,
-        splits.valid,
-        workdir=folder / "training",
-        on_progress=on_progress,
-        should_stop=should_stop,
-    )
+    result = _trained(model, training, config, splits, folder / "training", should_stop)
     latency, compile_s = _timed(result, config, splits)
     return Training(
         job=job,
@@ -191,8 +180,33 @@ def _made(
     )
 
 
+def _trained(
+    model: ModelConfig,
+    training: TrainingConfig,
+    config: ConfigDict,
+    splits: Splits,
+    workdir: Path,
+    should_stop: Callable[[], bool] | None,
+) -> TrainingResult:
+    """Trains, or goes on, and pauses while another process of this machine times."""
+    with timing_lock.shared(timing_lock.path_of(config)) as share:
+
+        def on_progress(_: Progress) -> None:
+            share.pause()
+
+        return train(
+            model,
+            training,
+            splits.train,
+            splits.valid,
+            workdir=workdir,
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
+
+
 def _timed(result: TrainingResult, config: ConfigDict, splits: Splits) -> tuple[Latency, float]:
     """Times the test set as the search does, while other trainings of this machine pause."""
     inference = InferencePass(result.potential, splits.test, config.timing.batch_size)
-    with timing_lock.exclusive(lock_path(config)):
+    with timing_lock.exclusive(timing_lock.path_of(config)):
         return measure([inference], config.timing.final_passes)[0], inference.compile_s

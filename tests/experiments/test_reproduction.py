@@ -279,7 +279,7 @@ def test_conclusions_of_the_paper_stand_beside_the_measured_ones(results):
     rows = further_tables.differences(results).rows
     start = next(k for k, row in enumerate(rows) if row[0].text.startswith("Cu-Li"))
     qdi = rows[start]
-    assert qdi[1].text == "Allegro+QDI against Allegro+MLP"
+    assert qdi[1].text == "+QDI against +MLP"
     assert qdi[2].text == "-12.7 %"
     assert qdi[3].value == pytest.approx(100 * (0.031 / 0.037 - 1))
     assert qdi[6].text.startswith("same sign")
@@ -455,7 +455,8 @@ def test_a_study_that_is_killed_twice_goes_on_to_the_whole_report(tmp_path):
     assert budgets.n_records(workdir / "trainings") <= wanted
 
 
-def test_help_is_quick_and_a_wrong_folder_ends_with_one_line(tmp_path):
+@pytest.mark.slow
+def test_a_wrong_folder_ends_the_program_with_one_line(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
     run = subprocess.run(
         [*COMMAND, f"--workdir={tmp_path}"], cwd=ROOT, capture_output=True, text=True, check=False

@@ -20,7 +20,7 @@ PLANNED_SHARE = 0.85
 REPORT_S = 60.0
 """Kept for the report."""
 
-FRONT_GUESS_S = 60.0
+FRONT_GUESS_S = 120.0
 """First guess for the final timing and the tests of a data set's fronts."""
 
 

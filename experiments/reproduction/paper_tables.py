@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 
+from experiments.objectives import QUANTITIES
 from experiments.reproduction import cells, published
 from experiments.reproduction.cells import Cell, Link, Table, label
 from experiments.reproduction.fronts import Trial
@@ -93,6 +94,17 @@ def test(results: Results, trainings: Sequence[Training], quantity: str) -> Cell
     """Returns the test error of some trainings, in milli-units."""
     kept = [each for each in trainings if quantity in each.test]
     return cells.measured([MILLI * t.test[quantity] for t in kept], links(results, kept))
+
+
+def main_error(results: Results, dataset: str) -> tuple[str, str]:
+    """Returns the error that is minimised on a data set, and its short title with the unit."""
+    name = results.found[dataset].error
+    return name, f"{'force' if name == 'forces_mae' else 'energy'} MAE, {QUANTITIES[name].shown[1]}"
+
+
+def valid_by_seed(trainings: Sequence[Training], quantity: str) -> dict[int, float]:
+    """Returns the validation error of every seed, in milli-units."""
+    return {each.job.seed: MILLI * each.valid[quantity] for each in trainings}
 
 
 def hyperparameters(results: Results, variant: str, place: int) -> Table:

@@ -20,14 +20,16 @@ import pytest
 from experiments.reproduction import budget as budgets
 from experiments.reproduction import (
     cells,
+    comparisons,
     exports,
-    further_tables,
+    hypervolumes,
     jobs,
     paper_tables,
     published,
     report,
     study,
     trainings,
+    transfers,
 )
 from experiments.reproduction.budget import TRAINING, TRIAL, Budget
 from experiments.reproduction.fronts import Found, Trial, balanced
@@ -250,7 +252,7 @@ def test_table_3_shows_features_of_the_circuit_as_the_paper_does(results):
 
 
 def test_hypervolumes_are_shares_of_a_stated_box(results):
-    table = further_tables.hypervolumes(results)
+    table = hypervolumes.hypervolumes(results)
     row = row_of(table, "Cu-Li", "here")
     reference = (1.1 * 200.0, 1.1 * 1.0)
     assert row[2].text == "(220 meV/Å, 1.1 s)"
@@ -261,14 +263,14 @@ def test_hypervolumes_are_shares_of_a_stated_box(results):
 
 
 def test_controls_are_compared_with_qdi_over_the_seeds_both_have(results):
-    table = further_tables.controls(results)
+    table = comparisons.controls(results)
     row = row_of(table, "Cu-Li (force MAE, meV/Å)", "MLP as large as QDI")
     assert row[5].value == pytest.approx(3.0)
     assert row[5].n == 3
 
 
 def test_transfer_states_the_change_against_the_own_hyperparameters(results):
-    table = further_tables.transfer(results, "allegro-qdi")
+    table = transfers.transfer(results, "allegro-qdi")
     row = row_of(table, "QM9")
     target = 1 + SETS.index("culi")
     assert row[target].text.endswith("(+33 %)")
@@ -276,7 +278,7 @@ def test_transfer_states_the_change_against_the_own_hyperparameters(results):
 
 
 def test_conclusions_of_the_paper_stand_beside_the_measured_ones(results):
-    rows = further_tables.differences(results).rows
+    rows = comparisons.differences(results).rows
     start = next(k for k, row in enumerate(rows) if row[0].text.startswith("Cu-Li"))
     qdi = rows[start]
     assert qdi[1].text == "+QDI against +MLP"

@@ -1,6 +1,6 @@
-"""A search on a cluster of Dask: each of its workers works on the search as a process would.
+r"""A search on a cluster of Dask: each of its workers works on the search as a process would.
 
-    python -m experiments.cluster.dask_search --scheduler=tcp://host:8786 --storage=URL \\
+    python -m experiments.cluster.dask_search --scheduler=tcp://host:8786 --storage=URL \
         --config=experiments/configs/search.py:rmd17-aspirin --workdir=/shared/search
 
 Dask only starts the work: trials are kept in the storage, so that workers of Dask may come and go

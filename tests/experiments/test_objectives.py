@@ -59,7 +59,7 @@ def test_what_cannot_be_is_said_before_anything_is_written(
 
 def test_forces_of_data_without_forces_are_refused(tmp_path) -> None:
     config = settings("qm9", objectives=("forces_mae", "inference_time"))
-    with pytest.raises(ValueError, match="forces_mae needs forces labels.* of 'qm9'"):
+    with pytest.raises(ValueError, match=r"forces_mae needs forces labels.* of 'qm9'"):
         search_loop.search(config, tmp_path / "search")
 
 

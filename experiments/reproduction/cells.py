@@ -75,9 +75,9 @@ def label(text: str) -> Cell:
     return Cell(text)
 
 
-def published(value: float | None) -> Cell:
-    """Returns a number of the paper as it is printed there."""
-    return EMPTY if value is None else Cell(str(value), "published", float(value), n=1)
+def published(text: str) -> Cell:
+    """Returns a number of the paper as it is printed there; "" for none."""
+    return Cell(text, "published", float(text), n=1) if text else EMPTY
 
 
 def measured(values: Sequence[float], links: Sequence[Link], suffix: str = "") -> Cell:

@@ -160,10 +160,10 @@ def errors(results: Results, quantity: str) -> Table:
     }[quantity]
     rows = []
     for dataset in _datasets(results):
-        printed = [published.error(quantity, dataset, model) for model in MODELS]
-        if all(value is None for value in printed):
+        printed = [published.printed(quantity, dataset, model) for model in MODELS]
+        if not any(printed):
             continue
-        paper = [cells.published(value) for value in printed]
+        paper = [cells.published(text) for text in printed]
         rows.append((label(TITLES[dataset]), label("paper, validation"), *paper))
         groups = [of_model(results, dataset, model) for model in MODELS]
         ours = [valid(results, group, quantity) for group in groups]
@@ -193,10 +193,10 @@ def others(results: Results) -> Table:
     pairs = [(name, quantity) for name in names for quantity in ("forces_mae", "energy_mae")]
     rows = []
     for model, each in published.literature().items():
-        numbers = [cells.published(each[name][quantity]) for name, quantity in pairs]
+        numbers = [cells.published(str(each[name][quantity])) for name, quantity in pairs]
         rows.append((label(model), label("paper"), *numbers))
     for variant in VARIANTS:
-        numbers = [cells.published(published.error(q, name, variant)) for name, q in pairs]
+        numbers = [cells.published(published.printed(q, name, variant)) for name, q in pairs]
         rows.append((label(NAMES[variant]), label("paper"), *numbers))
         tested = [test(results, results.promoted(name, variant), q) for name, q in pairs]
         rows.append((label(NAMES[variant]), label("here, test"), *tested))

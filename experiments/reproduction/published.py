@@ -26,8 +26,16 @@ TITLES = {
 
 @functools.cache
 def _all() -> dict[str, Any]:
-    text = resources.files(__package__).joinpath("published.json").read_text("utf-8")
-    return json.loads(text)
+    return json.loads(_text())
+
+
+@functools.cache
+def _printed() -> dict[str, Any]:
+    return json.loads(_text(), parse_float=str, parse_int=str)
+
+
+def _text() -> str:
+    return resources.files(__package__).joinpath("published.json").read_text("utf-8")
 
 
 def paper() -> Mapping[str, str]:
@@ -55,6 +63,11 @@ def error(quantity: str, dataset: str, model: str) -> float | None:
             hyperparameters of 2023.
     """
     return _all()[quantity].get(dataset, {}).get(model)
+
+
+def printed(quantity: str, dataset: str, model: str) -> str:
+    """Returns the same as it is printed, with its zeros at the end; "" where there is none."""
+    return _printed()[quantity].get(dataset, {}).get(model, "")
 
 
 def literature() -> Mapping[str, Mapping[str, Mapping[str, float]]]:

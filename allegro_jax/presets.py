@@ -28,6 +28,7 @@ from allegro_jax.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from allegro_jax.datasets import Dataset
+    from allegro_jax.graphs import GraphStore
 
 _HOUR_S = 3600.0
 _EPOCHS = 100_000  # more than any time limit allows
@@ -77,7 +78,7 @@ _LATENTS_2023 = {
     "two_body_widths": (128, 256, 512, 1024),
     "latent_widths": (1024, 1024, 1024),
 }
-_ENERGIES = {"atoms_per_batch": 300}  # an energy tells less than forces do, and costs less
+_ENERGIES = {"atoms_per_batch": 300, "learning_rate": 5e-3}  # an energy tells less than forces do
 
 # docs/fitting.md has what each of these does on rMD17 aspirin.
 _FAST = TrainingConfig(
@@ -225,7 +226,7 @@ def preset(name: str) -> Preset:
     raise ValueError(f"unknown preset {name!r}{meant} Known: {', '.join(PRESETS)}")
 
 
-def kinds(train: Dataset) -> tuple[str, ...]:
+def kinds(train: Dataset | GraphStore) -> tuple[str, ...]:
     """Returns the keys of `Preset.by_data` that apply to a training set, the weightiest last."""
     found = []
     if train.forces is None:

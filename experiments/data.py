@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ml_collections import ConfigDict
 
-from allegro_jax.datasets import Dataset, Splits, group_split, load, official_split, split
-from allegro_jax.graphs import GraphStore, open_store
-from allegro_jax.graphs.store_header import HEADER
+from allegro_jax.datasets import Splits, group_split, official_split, split
+from allegro_jax.fitting import as_dataset
 
 
 def load_splits(config: ConfigDict) -> Splits:
@@ -23,7 +20,7 @@ def load_splits(config: ConfigDict) -> Splits:
     Raises:
         ValueError: If the set is unknown, unreadable or too small for the split.
     """
-    dataset = _opened(config)
+    dataset = as_dataset(config.name, **({"path": config.path} if config.path else {}))
     if config.get("by_group", False):
         shares = config.valid / len(dataset), config.test / len(dataset)
         return group_split(dataset, *shares, seed=config.split_seed)
@@ -31,9 +28,3 @@ def load_splits(config: ConfigDict) -> Splits:
         test = config.test or None
         return split(dataset, config.train, config.valid, test=test, seed=config.split_seed)
     return official_split(dataset, config.valid or None, seed=config.split_seed)
-
-
-def _opened(config: ConfigDict) -> Dataset | GraphStore:
-    if (Path(config.name) / HEADER).is_file():
-        return open_store(config.name)
-    return load(config.name, path=config.path or None)

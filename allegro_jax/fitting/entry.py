@@ -20,7 +20,9 @@ from allegro_jax.presets import Preset, preset
 if TYPE_CHECKING:
     import ase
 
-    Data = Dataset | str | os.PathLike[str] | Sequence[ase.Atoms]
+    from allegro_jax.graphs import GraphStore
+
+    Data = Dataset | GraphStore | str | os.PathLike[str] | Sequence[ase.Atoms]
 
 
 def fit(
@@ -50,8 +52,9 @@ def fit(
 
     Args:
         dataset: Registered name (`allegro_jax.datasets.names()`), file (extxyz, ASE database, npz
-            and whatever else ASE reads), list of labelled `ase.Atoms`, or `Dataset`; energies in
-            eV, forces in eV/Å, stress in eV/Å³.
+            and whatever else ASE reads), folder of a store (`allegro_jax.graphs.write_store`), list
+            of labelled `ase.Atoms`, `Dataset`, or opened store; energies in eV, forces in eV/Å,
+            stress in eV/Å³.
         preset: "tiny", "small", "medium", "large", "paper" or a `Preset`; see
             `allegro_jax.presets`.
         workdir: Folder of the run; None keeps everything in memory.

@@ -11,7 +11,8 @@ import numpy as np
 
 from allegro_jax.committee import Committee
 from allegro_jax.configs import ModelConfig, config_class
-from allegro_jax.datasets import Dataset
+from allegro_jax.datasets import Dataset, statistics
+from allegro_jax.graphs import GraphStore
 from allegro_jax.potential import Potential
 from allegro_jax.presets import Preset, kinds
 from allegro_jax.training import TrainingConfig, config_from_data, fine_tuning_config
@@ -25,7 +26,7 @@ _TRAINING = tuple(field.name for field in dataclasses.fields(TrainingConfig))
 
 def configs(
     preset: Preset,
-    train: Dataset,
+    train: Dataset | GraphStore,
     minutes: float | None,
     overrides: Mapping[str, Any],
     init: Potential | Committee | None = None,
@@ -34,7 +35,7 @@ def configs(
 
     Args:
         preset: Where values come from that nobody gives.
-        train: Training structures.
+        train: Training structures; those of a store have its cutoff.
         minutes: Time limit in place of the preset's.
         overrides: Fields of `TrainingConfig` or of the model's config, which win.
         init: What is tuned further. The model is then its own, of the preset counts the training.
@@ -46,6 +47,8 @@ def configs(
     values = {"atoms_per_batch": preset.atoms_per_batch, **preset.model}
     for kind in kinds(train):
         values |= preset.by_data.get(kind, {})
+    if isinstance(train, GraphStore):
+        values["cutoff"] = train.cutoff
     values |= overrides
     _check_names(overrides, values.get("architecture", "2025"))
     _check_labels(overrides, train)
@@ -71,20 +74,21 @@ def configs(
         raise ValueError(f"a setting has the wrong type ({error}); given: {overrides}") from error
 
 
-def batch_size(train: Dataset, atoms: int) -> int:
+def batch_size(train: Dataset | GraphStore, atoms: int) -> int:
     """Returns how many structures have about so many atoms, and make ten steps of an epoch."""
     most = max(len(train) // 10, 1)
     return int(np.clip(round(atoms / train.n_atoms.mean()), 1, most))
 
 
-def stress_weight(train: Dataset) -> float:
+def stress_weight(train: Dataset | GraphStore) -> float:
     """Returns a weight with which stresses start as a tenth of what forces are in the loss.
 
     Zero where the stresses are all zero or missing, or there are no forces to compare with.
     """
     if train.stress is None or train.forces is None or not np.nansum(train.stress**2):
         return 0.0
-    return float(_STRESS_SHARE * np.nanmean(train.forces**2) / np.nanmean(train.stress**2))
+    forces = statistics(train).force_rms or 0.0
+    return float(_STRESS_SHARE * forces**2 / np.nanmean(train.stress**2))
 
 
 def _check_names(overrides: Mapping[str, Any], architecture: str) -> None:
@@ -109,7 +113,7 @@ def _check_tuned(overrides: Mapping[str, Any]) -> None:
         )
 
 
-def _check_labels(overrides: Mapping[str, Any], train: Dataset) -> None:
+def _check_labels(overrides: Mapping[str, Any], train: Dataset | GraphStore) -> None:
     for label in ("forces", "stress"):
         wanted = overrides.get(f"{label}_weight") or overrides.get("metric") == f"{label}_mae"
         if wanted and getattr(train, label) is None:

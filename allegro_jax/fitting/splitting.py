@@ -7,15 +7,17 @@ import warnings
 import numpy as np
 
 from allegro_jax.datasets import Dataset, LeakWarning, Splits, leaks, official_split
+from allegro_jax.graphs import GraphStore
 
 LEAST = 10
 """Structures below which nothing can be learned and tested."""
 
-Part = int | Dataset | None
+Data = Dataset | GraphStore
+Part = int | Data | None
 
 
 def default_splits(
-    dataset: Dataset,
+    dataset: Data,
     train: int | None = None,
     valid: Part = None,
     test: Part = None,
@@ -46,7 +48,7 @@ def default_splits(
         >>> len(parts.train), len(parts.valid), len(parts.test)
         (4275, 225, 500)
     """
-    given = [part for part in (valid, test) if isinstance(part, Dataset)]
+    given = [part for part in (valid, test) if _is_set(part)]
     if len(dataset) < LEAST and len(given) < 2:
         raise ValueError(
             f"{dataset.name} has {len(dataset)} frames; expected at least {LEAST}, better "
@@ -58,16 +60,16 @@ def default_splits(
     return _drawn(dataset, train, valid, test, seed)
 
 
-def _published(dataset: Dataset, valid: Part, seed: int) -> Splits:
+def _published(dataset: Data, valid: Part, seed: int) -> Splits:
     learnt, tested = dataset.splits["train"], dataset.splits["test"]
-    if isinstance(valid, Dataset):
+    if isinstance(valid, Data):
         return Splits(dataset.select(learnt), valid, dataset.select(tested))
     if valid is None and "valid" not in dataset.splits:
         valid = _share(len(learnt), 20, 500)
     return official_split(dataset, valid, seed=seed)
 
 
-def _drawn(dataset: Dataset, train: int | None, valid: Part, test: Part, seed: int) -> Splits:
+def _drawn(dataset: Data, train: int | None, valid: Part, test: Part, seed: int) -> Splits:
     """Draws what is not given, as `split` does; what is given as a set is taken as it is."""
     size = len(dataset)
     n_test = _number(test, _share(size, 10, 1000))
@@ -86,24 +88,24 @@ def _drawn(dataset: Dataset, train: int | None, valid: Part, test: Part, seed: i
         _warn_of_leaks(dataset, {"train": order[:n_train], **drawn})
     return Splits(
         train=dataset.select(order[:n_train]),
-        valid=valid if isinstance(valid, Dataset) else dataset.select(rows["valid"]),
-        test=test if isinstance(test, Dataset) else dataset.select(rows["test"]),
+        valid=valid if isinstance(valid, Data) else dataset.select(rows["valid"]),
+        test=test if isinstance(test, Data) else dataset.select(rows["test"]),
     )
 
 
-def _warn_of_leaks(dataset: Dataset, rows: dict[str, np.ndarray]) -> None:
+def _warn_of_leaks(dataset: Data, rows: dict[str, np.ndarray]) -> None:
     for sentence in leaks(dataset, rows):
         message = f"{dataset.name}: {sentence}; give valid and test as sets of their own"
         warnings.warn(message, LeakWarning, stacklevel=4)
 
 
 def _is_set(part: Part) -> bool:
-    return isinstance(part, Dataset)
+    return isinstance(part, Data)
 
 
 def _number(part: Part, default: int) -> int:
     """How many structures are drawn for a part; none where it is given as a set."""
-    if isinstance(part, Dataset):
+    if isinstance(part, Data):
         return 0
     return default if part is None else part
 

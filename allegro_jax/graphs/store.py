@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets.dataset import Dataset, Structure, checked_rows, ragged_rows
@@ -27,8 +27,8 @@ class GraphStore:
     """Structures of a store, all or some; only small arrays are in memory.
 
     It has what splits and training need of a `Dataset`: `name`, `len`, `elements`, `n_atoms`,
-    `energy`, `labelled`, `config_type`, `splits`, `select`, and structures by number; `forces` and
-    `stress` are None where none is known, and otherwise those of the whole store.
+    `energy`, `labelled`, `pbc`, `config_type`, `splits`, `select`, and structures by number;
+    `forces` and `stress` are None where none is known, and otherwise those of the whole store.
 
     Attributes:
         folder: Where it lies.
@@ -132,6 +132,11 @@ class GraphStore:
             counts["stress"] = int((~unknown).sum())
         return counts
 
+    @cached_property
+    def pbc(self) -> Bool[np.ndarray, "structures 3"]:
+        """Which lattice vectors repeat."""
+        return self._of_structures("pbc").astype(bool)
+
     @property
     def digest(self) -> str:
         """Tells these structures from others: a hash of the contents and of the rows chosen."""
@@ -207,7 +212,7 @@ class GraphStore:
             ValueError: An element outside of `species` or without a reference energy.
         """
         references = None if atomic_energies is None else energies_by_number(atomic_energies)
-        is_periodic = np.asarray(self._of_structures("pbc").any(axis=1))
+        is_periodic = np.asarray(self.pbc.any(axis=1))
         stress = self.stress
         return MappedGraphs(
             cutoff=self.cutoff,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,11 @@ class StoreHeader:
     content: str
 
 
+def is_store(folder: str | os.PathLike[str]) -> bool:
+    """Whether a finished store lies in a folder."""
+    return (Path(folder) / HEADER).is_file()
+
+
 def read_header(folder: Path) -> StoreHeader:
     """Reads the header of a finished store.
 
@@ -46,7 +52,7 @@ def read_header(folder: Path) -> StoreHeader:
         FileNotFoundError: There is no store, or it is not finished.
         ValueError: It has another format.
     """
-    if not (folder / HEADER).is_file():
+    if not is_store(folder):
         state = "is not finished: call write_store again" if folder.is_dir() else "does not exist"
         raise FileNotFoundError(f"the store {folder} {state}")
     values = json.loads((folder / HEADER).read_text())

@@ -15,6 +15,8 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from allegro_jax.committee import Committee
 from allegro_jax.datasets import Dataset
+from allegro_jax.datasets.dataset import Structure
+from allegro_jax.graphs import GraphStore
 from allegro_jax.monitoring.quantities import QUANTITIES, Quantity
 from allegro_jax.potential import Potential
 
@@ -128,7 +130,9 @@ def _plain_ticks(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def save_parity(path: Path, potential: Potential | Committee, dataset: Dataset) -> None:
+def save_parity(
+    path: Path, potential: Potential | Committee, dataset: Dataset | GraphStore
+) -> None:
     """Draws predictions against labels: energies per atom, and forces by element.
 
     Of large sets 1,000 structures, evenly taken, are drawn.
@@ -138,10 +142,9 @@ def save_parity(path: Path, potential: Potential | Committee, dataset: Dataset) 
         potential: What predicts.
         dataset: Labelled structures.
     """
-    if len(dataset) > _STRUCTURES:
-        dataset = dataset.select(np.linspace(0, len(dataset) - 1, _STRUCTURES).astype(int))
-    energies, forces = predicted(potential, dataset)
-    panels = [(f"energy, {len(dataset):,} structures", energies, "meV/atom")]
+    drawn = np.unique(np.linspace(0, len(dataset) - 1, _STRUCTURES).astype(int))
+    energies, forces = predicted(potential, [dataset[k] for k in drawn])
+    panels = [(f"energy, {len(drawn):,} structures", energies, "meV/atom")]
     for name, own in ({} if forces is None else by_element(forces)).items():
         panels.append((f"forces on {name}", own, "meV/Å"))
     columns = min(len(panels), 4)
@@ -174,24 +177,36 @@ def by_element(forces: Predicted) -> dict[str, Predicted]:
 
 
 def predicted(
-    potential: Potential | Committee, dataset: Dataset
+    potential: Potential | Committee, structures: Sequence[Structure]
 ) -> tuple[Predicted, Predicted | None]:
     """Returns labels and predictions of energies per atom, and of forces where labelled."""
-    results = potential(dataset)
-    n_atoms = dataset.n_atoms
-    symbols = [chemical_symbols[number] for number in dataset.numbers]
-    atomic = np.array([potential.atomic_energies[symbol] for symbol in symbols])
-    references = np.add.reduceat(atomic, dataset.offsets[:-1])
+    results = potential(structures)
+    label = np.array([np.nan if s.energy is None else s.energy for s in structures])
     energy = np.array([result.energy for result in results])
+    references = np.array([_reference(potential, structure) for structure in structures])
+    n_atoms = np.array([len(structure.numbers) for structure in structures])
     energies = Predicted(
-        ((dataset.energy - references) / n_atoms)[:, None],
+        ((label - references) / n_atoms)[:, None],
         ((energy - references) / n_atoms)[:, None],
-        np.zeros(len(dataset), int),
+        np.zeros(len(structures), int),
     ).labelled()
-    if dataset.forces is None:
-        return energies, None
-    forces = np.concatenate([result.forces for result in results])
-    return energies, Predicted(dataset.forces, forces, dataset.numbers).labelled()
+    forces = [result.forces for result in results]
+    rows = [
+        Predicted(structure.forces, guessed, structure.numbers)
+        for structure, guessed in zip(structures, forces, strict=True)
+        if structure.forces is not None
+    ]
+    return energies, _joined(rows).labelled() if rows else None
+
+
+def _joined(parts: Sequence[Predicted]) -> Predicted:
+    columns = zip(*((part.label, part.predicted, part.numbers) for part in parts), strict=True)
+    return Predicted(*(np.concatenate(column) for column in columns))
+
+
+def _reference(potential: Potential | Committee, structure: Structure) -> float:
+    symbols = (chemical_symbols[number] for number in structure.numbers)
+    return sum(potential.atomic_energies[symbol] for symbol in symbols)
 
 
 def _scatter(axes: Axes, data: Predicted, title: str) -> None:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from allegro_jax.datasets import load
+from experiments.configs import records
+from experiments.models import model_config, training_config
 from experiments.training_run import fit_and_say
 from tests.small_fits import SETTINGS, SIZES, write_extxyz
 
@@ -52,3 +55,19 @@ def test_a_data_set_or_a_config_is_asked_for(tmp_path: Path) -> None:
     assert run.returncode == 1
     assert "config" in run.stderr
     assert "dataset" in run.stderr
+
+
+@pytest.mark.parametrize("name", ["rmd17-aspirin", "rmd17-benzene", "qm9"])
+def test_a_recipe_describes_a_model_of_the_published_size_and_its_training(name: str) -> None:
+    config = records.get_config(name)
+    few = load(name).select(range(20))
+    model = model_config(config.variant, config.params, config.model, few)
+    training = training_config(config.params, config.training, config.seed)
+    assert (model.num_layers, model.num_tensor_features) == (3, 128)
+    assert (training.optimizer, training.loss) == ("muon", "l2")
+    assert training.time_limit_s >= 24 * 3600
+
+
+def test_a_recipe_that_does_not_exist_is_named() -> None:
+    with pytest.raises(ValueError, match="there are recipes of rmd17-aspirin, "):
+        records.get_config("culi")

@@ -13,6 +13,7 @@ from allegro_jax import Committee, Potential, config_from_data, fit, preset
 from allegro_jax.datasets import Dataset, load
 from allegro_jax.fitting import FitResult, as_dataset
 from allegro_jax.fitting.settings import configs
+from allegro_jax.graphs import write_store
 from allegro_jax.interfaces.ase import AllegroCalculator
 from allegro_jax.monitoring.pictures import by_element, predicted
 from allegro_jax.monitoring.tables import read_table
@@ -80,7 +81,7 @@ def test_pictures_are_drawn(result: FitResult, folder: Path) -> None:
 
 
 def test_parity_plots_show_the_errors_of_the_test(result: FitResult) -> None:
-    energies, forces = predicted(result.potential, result.splits.test)
+    energies, forces = predicted(result.potential, list(result.splits.test))
     assert energies.mae == pytest.approx(result.test["energy_per_atom_mae"], rel=1e-3)
     assert forces is not None
     assert forces.mae == pytest.approx(result.test["forces_mae"], rel=1e-3)
@@ -135,7 +136,7 @@ def test_names_files_databases_and_atoms_are_the_same_data(
     [
         ("no/such.extxyz", FileNotFoundError, "no/such.extxyz"),
         ("rmd17-asprin", ValueError, "rmd17-aspirin"),
-        (3, TypeError, "registered name, the path of a file, a list of ase.Atoms or a Dataset"),
+        (3, TypeError, "registered name, the path of a file or a store, a list of ase.Atoms"),
         ([1, 2], TypeError, "list of ase.Atoms"),
         ([], ValueError, "0 frames"),
     ],
@@ -144,6 +145,18 @@ def test_names_files_databases_and_atoms_are_the_same_data(
 def test_what_is_no_data_is_named(given, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         fit(given)
+
+
+def test_a_store_is_fitted_with_its_cutoff_as_its_structures_are(
+    result: FitResult, data: Dataset, tmp_path: Path
+) -> None:
+    write_store(data, tmp_path / "store", SETTINGS["cutoff"])
+    settings = {name: value for name, value in SETTINGS.items() if name != "cutoff"}
+    fitted = fit(tmp_path / "store", "tiny", tmp_path / "run", **settings)
+    assert fitted.test == pytest.approx(result.test, rel=1e-5)
+    assert (tmp_path / "run" / "parity.png").exists()
+    with pytest.raises(ValueError, match=r"cutoff of 3.0 Å, but the model has 4.0 Å"):
+        fit(tmp_path / "store", "tiny", cutoff=4.0)
 
 
 def test_frames_without_energies_are_named(data: Dataset) -> None:

@@ -1,9 +1,10 @@
 """A short training that may kill itself; run by `test_resume.py`, or by hand to see it:
 
-python -m tests.allegro_jax.training.killed WORKDIR [STEP | write:NUMBER:SECONDS]
+python -m tests.allegro_jax.training.killed WORKDIR [STEP | write:NUMBER:SECONDS] [MEMBERS]
 
 It is killed by SIGKILL after STEP optimiser steps, or SECONDS after it began to write the
-checkpoint of that NUMBER (from 0, in this process). Started again it goes on.
+checkpoint of that NUMBER (from 0, in this process). Started again it goes on. Several MEMBERS are
+a committee.
 """
 
 from __future__ import annotations
@@ -71,14 +72,14 @@ def run(workdir: str, on_progress=None, should_stop=None, **settings: float) -> 
         )  # fmt: skip
 
 
-def main(workdir: str, death: str = "") -> None:
+def main(workdir: str, death: str = "", members: str = "1") -> None:
     on_progress = None
     if death.startswith("write:"):
         _, number, seconds = death.split(":")
         die_in_write(int(number), float(seconds))
     elif death:
         on_progress = die_at_step(int(death))
-    run(workdir, on_progress)
+    run(workdir, on_progress, members=int(members))
 
 
 if __name__ == "__main__":

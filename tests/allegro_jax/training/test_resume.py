@@ -17,7 +17,7 @@ import jax
 import numpy as np
 import pytest
 
-from allegro_jax.potential import Potential
+from allegro_jax.committee import load_potential
 from allegro_jax.training import Progress, TrainingStoppedError
 from allegro_jax.training import windows as windows_module
 from tests.allegro_jax.training import killed
@@ -33,13 +33,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return workdir
 
 
-def die(workdir: Path, death: str) -> None:
+def die(workdir: Path, death: str, members: int = 1) -> None:
     environment = {
         **os.environ,
         "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".jax_cache"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
-    command = [sys.executable, "-m", "tests.allegro_jax.training.killed", str(workdir), death]
+    program = [sys.executable, "-m", "tests.allegro_jax.training.killed"]
+    command = [*program, str(workdir), death, str(members)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
@@ -54,7 +55,7 @@ def rows(workdir: Path) -> list[dict[str, float]]:
 def assert_same_run(workdir: Path, whole: Path) -> None:
     assert (workdir / "losses.csv").read_text() == (whole / "losses.csv").read_text()
     assert rows(workdir) == rows(whole)
-    ours, theirs = (Potential.load(folder / "potential").params for folder in (workdir, whole))
+    ours, theirs = (load_potential(folder / "potential").params for folder in (workdir, whole))
     assert all(jax.tree.leaves(jax.tree.map(np.array_equal, ours, theirs)))
 
 
@@ -87,6 +88,16 @@ def test_20_random_deaths_leave_the_curve_as_it_is(whole: Path, tmp_path: Path) 
             die(workdir, death)
         killed.run(str(workdir))
         assert_same_run(workdir, whole)
+
+
+@pytest.mark.slow
+def test_a_committee_that_is_killed_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    whole, workdir = tmp_path / "whole", tmp_path / "killed"
+    killed.run(str(whole), members=2)
+    for death in ("15", "write:1:0.020"):
+        die(workdir, death, members=2)
+    killed.run(str(workdir), members=2)
+    assert_same_run(workdir, whole)
 
 
 def test_a_streamed_run_goes_on_within_a_window_and_at_the_end_of_an_epoch(

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from absl import app, flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import config_flags
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Settings of the search.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the search, seen by all workers.")
@@ -24,32 +24,11 @@ _STORAGE = flags.DEFINE_string("storage", None, "Address of the database.")
 flags.mark_flags_as_required(["config", "workdir", "scheduler", "storage"])
 
 
-def work(settings: str, workdir: str) -> str:
-    """Works on a search; runs on a worker of Dask.
-
-    Args:
-        settings: Of the search, as JSON.
-        workdir: Its folder.
-
-    Returns:
-        The host that did it.
-    """
-    import json
-    import platform
-
-    from experiments.configs import search as base
-    from experiments.search_loop import search
-
-    config = base.get_config()
-    config.update(ConfigDict(json.loads(settings)))
-    search(config, Path(workdir), wait=False, report=False)
-    return platform.node()
-
-
 def main(_: list[str]) -> None:
     """Gives every worker of the cluster the search, and reports when they are done."""
     from distributed import Client
 
+    from experiments.cluster.work import work
     from experiments.search_loop import search
 
     config, workdir = _CONFIG.value, _WORKDIR.value
@@ -57,7 +36,7 @@ def main(_: list[str]) -> None:
     settings = config.to_json_best_effort()
     try:
         with Client(_SCHEDULER.value) as client:
-            names = list(client.scheduler_info(n_workers=-1)["workers"])
+            names = list(client.nthreads())
             jobs = [client.submit(work, settings, workdir, workers=[n], pure=False) for n in names]
             print(f"{len(jobs)} workers of Dask are at work")
             client.gather(jobs, errors="skip")

@@ -85,7 +85,12 @@ __all__ = [
 ]
 
 
+_SUBMODULES = ("interfaces", "simulation")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _ORIGINS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_ORIGINS[name]), name)

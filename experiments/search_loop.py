@@ -21,6 +21,8 @@ from experiments.searches.study import claim_workdir, open_study
 from experiments.searches.trial import run_trial
 from experiments.searches.worker import Evaluate, Search, Worker
 
+NOTHING = "no trial that keeps the limits has finished, nothing to report"
+
 REPORT_WAIT_S = 3600.0
 """How long a worker waits for another one that writes the report."""
 
@@ -116,7 +118,7 @@ def _report(opened: Search) -> SearchResult | None:
     """Writes the report; of several workers one after another, from what the first measured."""
     with timing_lock.exclusive(opened.workdir / "report.lock", REPORT_WAIT_S):
         result = write_report(opened.studies, opened.config, opened.splits, opened.workdir)
-    print(summary(result, opened.workdir) if result else "no trial has finished, nothing to report")
+    print(summary(result, opened.workdir) if result else NOTHING)
     return result
 
 

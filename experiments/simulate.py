@@ -54,37 +54,6 @@ flags.mark_flags_as_required(["potential", "workdir"])
 flags.mark_flags_as_mutual_exclusive(["example", "structure"], required=True)
 
 
-def simulate(potential: str, example: Example, workdir: Path, **options: object) -> Path:
-    """Runs the stages of an example and writes the page; returns its path.
-
-    Args:
-        potential: Folder of a potential or committee.
-        example: Structure and stages.
-        workdir: Folder of the run.
-        **options: Of `experiments.simulations.stages.run_stages`.
-
-    Raises:
-        ValueError: A potential, structure or setting that cannot be used.
-        allegro_jax.simulation.UnstableTrajectoryError: The simulation explodes.
-    """
-    from allegro_jax.committee import load_potential
-    from experiments.simulations.report import write_report
-    from experiments.simulations.stages import run_stages
-    from experiments.simulations.structures import structure
-
-    loaded, atoms = load_potential(potential), structure(example.structure, example.repeat)
-    trajectories = run_stages(
-        loaded,
-        atoms,
-        example.stages,
-        example.timestep_fs,
-        workdir,
-        **options,  # type: ignore[arg-type]
-    )
-    names = [stage.name for stage in example.stages]
-    return write_report(workdir, example.title, names, trajectories)
-
-
 def chosen() -> Example:
     """What the flags describe: an example, perhaps with other numbers, or one stage."""
     import dataclasses
@@ -156,6 +125,7 @@ def main(_: list[str]) -> None:
     """Runs what the flags describe."""
     runtime.set_up()
     from allegro_jax.simulation import Limits, UnstableTrajectoryError
+    from experiments.simulations.command import simulate
 
     workdir = Path(_WORKDIR.value)
     try:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.page import STYLE
+from experiments.searches.page import STYLE
 from experiments.simulations.pictures import overview
 
 if TYPE_CHECKING:

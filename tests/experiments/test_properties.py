@@ -10,13 +10,13 @@ from ase.calculators.lj import LennardJones
 from ase.eos import birchmurnaghan
 
 from allegro_jax import units
+from experiments.crystals.command import compute
 from experiments.crystals.elastic import Elastic, elastic_constants
 from experiments.crystals.equation_of_state import equation_of_state, fitted
 from experiments.crystals.phonons import phonons, repeats
 from experiments.crystals.pictures import picture
 from experiments.crystals.properties import Settings, properties_of, summary
 from experiments.crystals.structures import crystal, relaxed
-from experiments.properties import compute
 
 EXACT = {"fmax": 1e-6}
 

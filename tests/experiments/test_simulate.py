@@ -9,9 +9,9 @@ import pytest
 from ase.build import bulk, molecule
 
 from allegro_jax import simulation
-from experiments import simulate
 from experiments.benchmarks import table
 from experiments.simulations import comparison
+from experiments.simulations.command import simulate
 from experiments.simulations.distances import radial_distributions
 from experiments.simulations.stages import EXAMPLES, Example, Stage
 from experiments.simulations.structures import interface, structure
@@ -25,9 +25,7 @@ def test_stages_follow_each_other_and_a_page_shows_them(tmp_path):
     stages = (Stage("warm", simulation.NVE(300), 4, 2), Stage("more", simulation.NVE(), 4, 2))
     example = Example("Copper", str(tmp_path / "cu.extxyz"), (1, 1, 1), 1.0, stages)
     seen = []
-    page = simulate.simulate(
-        str(POTENTIAL), example, tmp_path, on_frame=lambda name, *_: seen.append(name)
-    )
+    page = simulate(str(POTENTIAL), example, tmp_path, on_frame=lambda name, *_: seen.append(name))
     assert seen == 3 * ["warm"] + 3 * ["more"]
     words = page.read_text()
     assert "<h1>Copper</h1>" in words

@@ -24,6 +24,7 @@ class Recipe:
         area_tolerance: Largest relative difference of the areas that an interface matches.
         length_tolerance: Of the lengths of its vectors (open).
         angle_tolerance: Of their angle, rad (open).
+        min_length: Shortest period in the plane of an interface, Å (open).
         max_area: Largest area of an interface that is tried, Å² (open).
         gap: Between the metals, and from the film to the next period, Å.
         interface_li_thickness: Least thickness of Li in an interface, Å (open).
@@ -51,6 +52,7 @@ class Recipe:
     area_tolerance: float = 0.09
     length_tolerance: float = 0.03
     angle_tolerance: float = 0.01
+    min_length: float = 4.9
     max_area: float = 200.0
     gap: float = 3.0
     interface_li_thickness: float = 8.0
@@ -115,6 +117,7 @@ SMALL = Recipe(
     relaxed_layers=1,
     interface_li_thickness=5.0,
     interface_cu_thickness=3.0,
+    min_length=3.0,
     max_area=60.0,
     hold_ps=0.02,
     cooling_rate=2.95e4,

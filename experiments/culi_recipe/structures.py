@@ -71,6 +71,8 @@ def _of_interface(li: Metal, cu: Metal, plane: Plane, recipe: Recipe) -> Iterato
         name = f"interface-{digits(plane)}-{number}"
         about = {
             "plane": digits(plane),
+            "li_supercell": found.li_supercell,
+            "cu_supercell": found.cu_supercell,
             "area": round(found.area, 4),
             "area_mismatch": round(found.mismatch, 5),
             "von_mises_strain": round(found.von_mises_strain, 5),

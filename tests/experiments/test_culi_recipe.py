@@ -135,6 +135,7 @@ def test_frames_say_where_they_come_from(built: Path) -> None:
     assert last.info["step"] == ONE_PLANE.hold_steps + ONE_PLANE.quench_steps
     assert last.info["target_K"] == pytest.approx(10)
     assert {"plane", "area_mismatch", "von_mises_strain", "temperature_K"} <= set(last.info)
+    assert {"li_supercell", "cu_supercell"} <= set(last.info)
     assert last.info["seed"] == ONE_PLANE.seed
     assert "ase " in last.info["versions"]
     vacancy = next(f for f in ase.io.read(built, ":") if f.info["kind"] == "vacancy")

@@ -231,6 +231,7 @@ def _species(potential: Any, numbers: Int[np.ndarray, "atoms"]) -> Int[np.ndarra
 def _check(potential: Any, numbers: Int[np.ndarray, "atoms"], skin: float) -> None:
     from allegro_jax.datasets.dataset import Structure
 
+    potential.check_no_dispersion("jax-md")
     atoms = len(numbers)
     nowhere = np.zeros((atoms, 3)), np.zeros((3, 3)), np.zeros(3, bool)
     potential.check_elements(Structure(np.asarray(numbers), *nowhere))

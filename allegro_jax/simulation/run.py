@@ -81,6 +81,7 @@ def run(
         >>> result.log["step"]
         array([0, 2])
     """
+    potential.check_no_dispersion("allegro_jax.simulation")
     _check(potential, atoms, ensemble, steps, timestep_fs, interval, file_format, skin)
     folder = None if workdir is None else Path(workdir)
     with claimed(folder), double_precision():

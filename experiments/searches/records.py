@@ -23,8 +23,7 @@ class TrialRecord:
         variant: "allegro", "allegro-mlp" or "allegro-qdi".
         number: Number of the trial in the study of its variant.
         params: Searched hyperparameters.
-        objectives: Validation error (eV/Å for forces, eV for energies) and inference time of the
-            test set (s).
+        objectives: What was minimised, in the order of the search's objectives.
         valid: Validation errors of the kept parameters, eV and Å.
         history: Training curve, a row per epoch.
         latency: Fields of `allegro_jax.timing.Latency`.
@@ -36,6 +35,8 @@ class TrialRecord:
         stopped_by: What ended the training.
         environment: Versions, platform and device.
         padding_waste: Expected share of padding among the edges of the training batches.
+        measured: Every quantity of `experiments.objectives` that was measured, by name.
+        timed_alone: Whether no training of this host ran during the timing.
     """
 
     variant: str
@@ -53,6 +54,8 @@ class TrialRecord:
     stopped_by: str
     environment: dict[str, str]
     padding_waste: float = 0.0
+    measured: dict[str, float] = dataclasses.field(default_factory=dict)
+    timed_alone: bool = True
 
     def save(self, path: Path) -> None:
         """Writes the record; a crash leaves the whole record or none."""

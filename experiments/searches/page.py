@@ -7,10 +7,11 @@ import html as markup
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from experiments import figures
+from experiments.objectives import ERRORS, QUANTITIES, limits, shown
+from experiments.searches import figures
 
 if TYPE_CHECKING:
-    from experiments.report import SearchResult
+    from experiments.searches.report import SearchResult
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1b1b1b; background: #fff;
@@ -32,19 +33,20 @@ def html(result: SearchResult) -> str:
     name = markup.escape(result.config.data.name)
     latency = result.front[0].latency
     sections = [
-        f"<h1>{name}: accuracy against speed</h1>",
+        f"<h1>{name}: {markup.escape(_objectives(result))}</h1>",
         f"<p>{_counts(result)} Each trial is one short training; its error is that of the best "
         "epoch on the validation set. Trials at and near the fronts were timed again, in turns in "
         f"one process: median of {latency.passes} passes over {latency.structures} test structures "
         f"in batches of {latency.batch_size}, energies and forces, compiled and warmed up, "
         "neighbour lists not included.</p>",
-        _image(figures.front(result), "Fronts of validation error against inference time"),
+        _limits(result),
+        _image(figures.front(result), "Fronts of the variants"),
         "<h2>Trials on the fronts</h2>",
         _front_table(result),
-        "<h2>Training curves</h2><p>The most accurate trial of each variant is drawn strong.</p>",
+        "<h2>Training curves</h2><p>The first trial of each variant's front is drawn strong.</p>",
         _image(figures.curves(result), "Validation error against training time"),
-        "<h2>Hypervolume by evaluation</h2><p>Share of the box from zero to the worst error and "
-        "time of any finished trial that the front dominates; larger is better.</p>",
+        "<h2>Hypervolume by evaluation</h2><p>Share of the box from zero to the worst value of any "
+        "trial in every objective that the front dominates; larger is better.</p>",
         _image(figures.convergence(result), "Hypervolume against finished trials"),
         _failures(result),
         "<h2>Settings and environment</h2>",
@@ -56,9 +58,25 @@ def html(result: SearchResult) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{name}: accuracy against speed</title><style>{STYLE}</style></head>"
+        f"<title>{name}: {markup.escape(_objectives(result))}</title><style>{STYLE}</style></head>"
         f"<body>{body}</body></html>\n"
     )
+
+
+def _objectives(result: SearchResult) -> str:
+    titles = [QUANTITIES[name].title for name in result.objectives]
+    return ", ".join(titles[:-1]) + " and " + titles[-1]
+
+
+def _limits(result: SearchResult) -> str:
+    """Says which limits trials had to keep, and how many do not."""
+    parts = [f"{QUANTITIES[n].title}: {shown(n, v)}" for n, v in limits(result.config).items()]
+    if not parts:
+        return ""
+    every = [record for trials in result.records.values() for record in trials]
+    above = sum(not result.keeps_limits(record) for record in every)
+    text = f"Upper limits: {', '.join(parts)}. {above} finished trials are above one of them."
+    return f"<p>{markup.escape(text)}</p>"
 
 
 def _counts(result: SearchResult) -> str:
@@ -71,22 +89,33 @@ def _counts(result: SearchResult) -> str:
 
 def _front_table(result: SearchResult) -> str:
     params = list(dict.fromkeys(name for item in result.front for name in item.record.params))
-    unit = result.unit
-    header = ["variant", "trial", f"valid ({unit})", f"test ({unit})", "time (s)", "quartiles (s)"]
-    header += ["µs / atom", "GFLOP", "parameters", "training (s)"]
+    more = [name for name in (*limits(result.config), "flops") if name not in result.objectives]
+    columns = [*result.objectives, *dict.fromkeys(more)]
+    header = ["variant", "trial"]
+    for name in columns:
+        header += [QUANTITIES[name].axis] + ([f"test ({_unit(name)})"] if name in ERRORS else [])
+    header += ["quartiles of the time (s)", "µs / atom", "parameters", "training (s)"]
     header += [name.replace("_", " ") for name in params]
     rows = []
     for item in result.front:
-        record, latency = item.record, item.latency
+        record, latency, test = item.record, item.latency, item.test or {}
         row: list[Any] = [figures.TITLES[record.variant], record.number]
-        row += [f"{result.shown(record.objectives[0]):.2f}"]
-        row += [f"{result.shown(item.test[result.error]):.2f}", f"{latency.median_s:.4f}"]
+        for name in columns:
+            row.append(_scaled(name, item.measured[name]))
+            row += [_scaled(name, test[name])] if name in ERRORS else []
         row += [f"{latency.low_s:.4f} to {latency.high_s:.4f}", f"{latency.us_per_atom:.2f}"]
-        row += [f"{record.cost['flops'] / 1e9:.2f}", record.n_parameters]
-        row += [f"{record.seconds['training']:.1f}"]
+        row += [record.n_parameters, f"{record.seconds['training']:.1f}"]
         row += [_value(record.params.get(name)) for name in params]
         rows.append(row)
     return _table(header, rows)
+
+
+def _unit(name: str) -> str:
+    return QUANTITIES[name].shown[1]
+
+
+def _scaled(name: str, value: float) -> str:
+    return f"{QUANTITIES[name].shown[0] * value:.4g}"
 
 
 def _failures(result: SearchResult) -> str:
@@ -96,7 +125,8 @@ def _failures(result: SearchResult) -> str:
         for number, reason in reasons.items()
     ]
     return (
-        "<h2>Failed trials</h2>" + _table(["variant", "trial", "reason"], rows, "text")
+        "<h2>Trials that failed or were not trained</h2>"
+        + _table(["variant", "trial", "reason"], rows, "text")
         if rows
         else ""
     )
@@ -109,7 +139,7 @@ def _environment(result: SearchResult) -> str:
     rows += [["model", str(result.config.model.to_dict())]]
     rows += [["training", str(result.config.training.to_dict())]]
     rows += [["ranges", str(result.config.ranges.to_dict())]]
-    rows += [["seed", result.config.seed]]
+    rows += [["sampler", result.config.sampler], ["seed", result.config.seed]]
     return _table(["what", "value"], rows, "text")
 
 

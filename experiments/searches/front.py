@@ -9,14 +9,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
 from ml_collections import ConfigDict
 
 from allegro_jax.datasets import Splits
 from allegro_jax.potential import Potential
 from allegro_jax.timing import InferencePass, Latency, measure
 from allegro_jax.training.evaluation import evaluate
-from experiments.records import TrialRecord, write_json
-from experiments.study import trial_folder
+from experiments import timing_lock
+from experiments.objectives import QUANTITIES, broken, limits
+from experiments.searches.records import TrialRecord, write_json
+from experiments.searches.study import trial_folder
 
 TIMING_SLACK = 1.3
 """Trials within this factor of the front in time are timed again: single timings differ by less."""
@@ -38,25 +42,52 @@ class TimedTrial:
 
     @property
     def on_front(self) -> bool:
-        """Whether no other trial of the variant is as accurate and as fast."""
+        """Whether the trial keeps all limits and no other of the variant dominates it."""
         return self.test is not None
 
+    @property
+    def measured(self) -> dict[str, float]:
+        """Every measured quantity, times as measured last."""
+        return final(self.record.measured, self.latency)
 
-def candidates(records: Mapping[str, Sequence[TrialRecord]]) -> list[TrialRecord]:
-    """Returns the trials of every variant that may be on its front, most accurate first.
 
-    Left out is what another trial dominates even with its time multiplied by `TIMING_SLACK`.
+def final(measured: Mapping[str, float], latency: Latency) -> dict[str, float]:
+    """Returns measured quantities with the times of the final timing."""
+    times = {"inference_time": latency.median_s, "us_per_atom": latency.us_per_atom}
+    return {**measured, **times}
+
+
+def candidates(
+    records: Mapping[str, Sequence[TrialRecord]], config: ConfigDict
+) -> list[TrialRecord]:
+    """Returns the trials of every variant that may be on its front, best first objective first.
+
+    Left out is what another trial dominates even with its time multiplied by `TIMING_SLACK`, and
+    what breaks a limit by more than that.
     """
     chosen: list[TrialRecord] = []
     for trials in records.values():
-        near = [trial for trial in trials if not any(_beats(other, trial) for other in trials)]
+        allowed = [trial for trial in trials if _may_keep(trial.measured, limits(config))]
+        slack = np.array([_slack(name) for name in config.objectives])
+        rows = np.array([trial.objectives for trial in allowed])
+        near = [t for t, row in zip(allowed, rows, strict=True) if not _beaten(row, rows * slack)]
         chosen += sorted(near, key=lambda trial: trial.objectives[0])
     return chosen
 
 
-def _beats(trial: TrialRecord, other: TrialRecord) -> bool:
-    error, seconds = trial.objectives
-    return error <= other.objectives[0] and TIMING_SLACK * seconds < other.objectives[1]
+def _slack(name: str) -> float:
+    return TIMING_SLACK if QUANTITIES[name].timed else 1.0
+
+
+def _may_keep(measured: Mapping[str, float], limits: Mapping[str, float]) -> bool:
+    return not broken({name: limit * _slack(name) for name, limit in limits.items()}, measured)
+
+
+def _beaten(
+    row: Float[np.ndarray, " objectives"], others: Float[np.ndarray, "trials objectives"]
+) -> bool:
+    """Whether one of the others is nowhere worse and somewhere better."""
+    return bool(np.any(np.all(others <= row, axis=1) & np.any(others < row, axis=1)))
 
 
 def time_and_test(
@@ -70,7 +101,7 @@ def time_and_test(
     path = workdir / "front.json"
     key = {
         "trials": [[trial.variant, trial.number] for trial in trials],
-        "timing": config.timing.to_dict(),
+        "timing": {k: v for k, v in config.timing.to_dict().items() if k != "lock_file"},
     }
     if path.exists() and (kept := json.loads(path.read_text()))["key"] == key:
         rows = kept["rows"]
@@ -90,8 +121,9 @@ def _measure(
     potentials = [Potential.load(folder / "potential") for folder in folders]
     size = config.timing.batch_size
     passes = [InferencePass(potential, splits.test, size) for potential in potentials]
-    latencies = measure(passes, config.timing.final_passes)
-    front = _on_fronts(trials, latencies)
+    with timing_lock.exclusive(timing_lock.path_of(config)):
+        latencies = measure(passes, config.timing.final_passes)
+    front = _on_fronts(trials, latencies, config)
     return [
         {
             "latency": latency._asdict(),
@@ -101,23 +133,23 @@ def _measure(
     ]
 
 
-def _on_fronts(trials: Sequence[TrialRecord], latencies: Sequence[Latency]) -> list[bool]:
-    """Marks the trials that none of their variant dominates by the final times."""
-    pairs = [
-        (trial.variant, trial.objectives[0], latency.median_s)
-        for trial, latency in zip(trials, latencies, strict=True)
-    ]
+def _on_fronts(
+    trials: Sequence[TrialRecord], latencies: Sequence[Latency], config: ConfigDict
+) -> list[bool]:
+    """Marks the trials that keep all limits and that none of their variant dominates."""
+    names = config.objectives
+    measured = [final(t.measured, latency) for t, latency in zip(trials, latencies, strict=True)]
+    rows = np.array([[values[name] for name in names] for values in measured])
+    allowed = np.array([not broken(limits(config), values) for values in measured])
+    variants = np.array([trial.variant for trial in trials])
     return [
-        not any(
-            other[0] == pair[0] and other != pair and other[1] <= pair[1] and other[2] <= pair[2]
-            for other in pairs
-        )
-        for pair in pairs
+        bool(allowed[k]) and not _beaten(rows[k], rows[allowed & (variants == variants[k])])
+        for k in range(len(trials))
     ]
 
 
 def copy_best(front: Sequence[TimedTrial], workdir: Path) -> dict[str, Path]:
-    """Copies the most accurate potential of every variant to `best/<variant>`.
+    """Copies the potential of every variant with the least first objective to `best/<variant>`.
 
     Returns:
         The folder of each variant.

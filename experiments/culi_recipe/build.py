@@ -19,7 +19,7 @@ from experiments.culi_recipe.metals import Metal, equilibrium
 from experiments.culi_recipe.recipe import Recipe
 from experiments.culi_recipe.recording import CalculationError, RecordedCalculator
 from experiments.culi_recipe.structures import Start, digits, starts
-from experiments.records import write_json
+from experiments.searches.records import write_json
 
 KINDS = ("slab", "vacancy", "vacancy_2x2", "adatom", "interface")
 PUBLISHED = {"slab": 26, "vacancy": 34, "vacancy_2x2": 34, "adatom": 537}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from experiments.culi_recipe.metals import Metal, Plane
 from experiments.culi_recipe.recipe import Recipe
@@ -28,12 +28,16 @@ class CoherentInterface:
         area: Of the cell in its plane, Å².
         mismatch: Relative difference of the areas before Li is strained.
         von_mises_strain: Of the Li.
+        li_supercell: In-plane supercell of the Li slab, "a,b;c,d" for a matrix by rows.
+        cu_supercell: Of the Cu slab.
     """
 
     atoms: Atoms
     area: float
     mismatch: float
     von_mises_strain: float
+    li_supercell: str
+    cu_supercell: str
 
 
 def interfaces(li: Metal, cu: Metal, plane: Plane, recipe: Recipe) -> list[CoherentInterface]:
@@ -94,17 +98,28 @@ def _joined(film: Slab, substrate: Slab, match: ZSLMatch, gap: float) -> Coheren
         area=float(match.match_area),
         mismatch=_mismatch(match),
         von_mises_strain=float(strain.von_mises_strain),
+        li_supercell=_rows(_transform(film, match.film_sl_vectors)),
+        cu_supercell=_rows(_transform(substrate, match.substrate_sl_vectors)),
     )
 
 
 def _repeated(slab: Slab, vectors: Float[np.ndarray, "2 3"]) -> Slab:
     """Returns the supercell whose plane those vectors span."""
-    from pymatgen.analysis.interfaces.coherent_interfaces import from_2d_to_3d, get_2d_transform
+    from pymatgen.analysis.interfaces.coherent_interfaces import from_2d_to_3d
 
     repeated = slab.copy()
-    transform = get_2d_transform(slab.lattice.matrix[:2], vectors)
-    repeated.make_supercell(np.round(from_2d_to_3d(transform)).astype(int))
+    repeated.make_supercell(from_2d_to_3d(_transform(slab, vectors)).astype(int))
     return repeated
+
+
+def _transform(slab: Slab, vectors: Float[np.ndarray, "2 3"]) -> Int[np.ndarray, "2 2"]:
+    from pymatgen.analysis.interfaces.coherent_interfaces import get_2d_transform
+
+    return np.round(get_2d_transform(slab.lattice.matrix[:2], vectors)).astype(int)
+
+
+def _rows(matrix: Int[np.ndarray, "2 2"]) -> str:
+    return ";".join(",".join(str(entry) for entry in row) for row in matrix)
 
 
 def _mismatch(match: ZSLMatch) -> float:

@@ -77,8 +77,12 @@ class Recipe:
         """
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if value is None:
+            if value is None and field.name == "planes":
                 continue
+            expected = int if str(field.type).startswith("int") else (int, float)
+            if isinstance(value, bool) or not isinstance(value, expected):
+                kind = "a whole number" if expected is int else "a number"
+                raise ValueError(f"{field.name} must be {kind}, got {value!r}")
             least = 0 if field.name in ("hold_ps", "seed", "vacuum") else math.ulp(0.0)
             if not (math.isfinite(value) and value >= least):
                 raise ValueError(f"{field.name} must be finite and positive, got {value}")

@@ -77,7 +77,7 @@ def fit_and_say(
     """
     data = dataset if path is None else load(dataset, path=path)
     parts = {"valid": _number_or_file(valid), "test": _number_or_file(test)}
-    overrides = dict(_setting(text) for text in settings)
+    overrides = dict(setting(text) for text in settings)
     return _said(fit(data, progress=not quiet, **parts, **arguments, **overrides), quiet)
 
 
@@ -91,7 +91,12 @@ def _number_or_file(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.isdigit() else text
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def setting(text: str) -> tuple[str, Any]:
+    """Returns name and value of a setting "name=value".
+
+    Raises:
+        ValueError: If it has another form.
+    """
     name, separator, value = text.partition("=")
     if not separator or not name.isidentifier():
         raise ValueError(f"a setting has the form name=value, such as num_layers=3; got {text!r}")

@@ -59,7 +59,7 @@ def export_potential(
         The path.
 
     Raises:
-        ValueError: a committee, an unknown platform, a folder in the place of the file, a model
+        ValueError: a committee, a dispersion term, an unknown platform, a folder in the place of the file, a model
             that calls the host, or `flatbuffers` is not installed.
 
     Example:
@@ -93,6 +93,7 @@ def _check(potential: Any, path: Path) -> None:
             "a committee is exported member by member: committee.members[k].export(path); the "
             "spread is left to whoever runs the files"
         )
+    potential.check_no_dispersion("an exported file")
     if path.is_dir():
         raise ValueError(
             f"expected the name of a file to write, such as model.aj; {path} is a folder"

@@ -59,8 +59,8 @@ def export_potential(
         The path.
 
     Raises:
-        ValueError: a committee, a dispersion term, an unknown platform, a folder in the place of the file, a model
-            that calls the host, or `flatbuffers` is not installed.
+        ValueError: a committee, a dispersion term, an unknown platform, a folder in the place of
+            the file, a model that calls the host, or `flatbuffers` is not installed.
 
     Example:
         >>> import tempfile

@@ -275,6 +275,8 @@ def test_what_cannot_be_exported_is_refused(small, tmp_path):
         small.export(tmp_path)
     with pytest.raises(ValueError, match="member by member"):
         export_potential(Committee.of([small, small]), tmp_path / "model.aj")
+    with pytest.raises(ValueError, match="without_dispersion"):
+        small.with_dispersion("PBE-D3(BJ)").export(tmp_path / "model.aj")
 
 
 def test_the_platform_of_a_gpu_is_that_of_its_driver(monkeypatch):

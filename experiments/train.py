@@ -70,7 +70,7 @@ def main(_: list[str]) -> None:
     except TrainingStoppedError as stopped:
         print(f"{stopped}; the same command continues", file=sys.stderr)
         sys.exit(signals.exit_status)
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, ModuleNotFoundError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:  # the second Ctrl-C
         sys.exit("stopped; the same command continues from the newest checkpoint")

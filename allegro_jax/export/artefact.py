@@ -1,5 +1,7 @@
 """The file of an exported potential: a zip archive of JSON, arrays, StableHLO and its reader.
 
+In it are::
+
     header.json        what the file is: versions, platforms, elements, cutoff, units, digests
     program-*.bin      programs as `jax.export` serialises them (StableHLO in flatbuffers)
     params.npz         parameters, named as in a potential folder

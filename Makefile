@@ -7,7 +7,7 @@ LOWEST  := .venv-lowest-$(TAG)
 BIN     := $(VENV)/bin
 PYTEST  := -m pytest -q -n auto --maxprocesses=4 --dist=worksteal
 
-.PHONY: demo test test-slow test-lowest lint peers clean
+.PHONY: demo environment test test-slow test-lowest tutorials docs tutorials-then-docs lint peers clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m experiments.search --config=experiments/configs/demo.py --workdir=$(WORKDIR)
@@ -20,6 +20,21 @@ test-slow: $(VENV)/.installed-test
 
 test-lowest: $(LOWEST)/.installed-test
 	$(LOWEST)/bin/python $(PYTEST) -m "not slow"
+
+# The tutorials and the examples in docstrings.
+tutorials: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -q tests/test_tutorials.py tests/test_docstrings.py
+
+# The site, in build/site; whatever Sphinx warns of is an error, broken links too.
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/site
+
+tutorials-then-docs:
+	$(MAKE) tutorials
+	$(MAKE) docs
+
+# Everything that the targets above and `lint` install, before they run side by side.
+environment: $(VENV)/.installed-docs
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -43,6 +58,10 @@ $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml
 	@echo "installing into $(VENV) (a minute or two)"
 	@$(BIN)/python -m pip install --quiet --editable ".[test]"
 	@touch $(VENV)/.installed $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed-test
+	@$(BIN)/python -m pip install --quiet --editable ".[test,docs]"
+	@touch $@
 
 # The lowest versions that pyproject.toml allows, as uv resolves them.
 $(LOWEST)/.installed-test: pyproject.toml

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from allegro_jax.committee import Committee, load_potential
     from allegro_jax.configs import (
+        D3,
+        ZBL,
         Allegro2023Config,
         AllegroConfig,
         CircuitReadout,
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ORIGINS = {
+    "D3": "allegro_jax.configs",
+    "ZBL": "allegro_jax.configs",
     "Allegro": "allegro_jax.models.allegro",
     "Allegro2023Config": "allegro_jax.configs",
     "AllegroConfig": "allegro_jax.configs",
@@ -59,6 +63,8 @@ _ORIGINS = {
 }
 
 __all__ = [
+    "D3",
+    "ZBL",
     "Allegro",
     "Allegro2023Config",
     "AllegroConfig",
@@ -85,7 +91,12 @@ __all__ = [
 ]
 
 
+_SUBMODULES = ("interfaces", "simulation")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _ORIGINS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_ORIGINS[name]), name)

@@ -19,8 +19,9 @@ import numpy as np
 
 from allegro_jax.batched_evaluation import BatchedEvaluation
 from allegro_jax.committee_result import CommitteeResult, mean_and_spread
-from allegro_jax.configs import ModelConfig
+from allegro_jax.configs import D3, ModelConfig
 from allegro_jax.datasets.dataset import Structure
+from allegro_jax.dispersion import added_dispersion, dispersion_terms
 from allegro_jax.models.base import EdgeEnergyModel
 from allegro_jax.models.build import build_model
 from allegro_jax.models.committee_storage import read_committee, write_committee
@@ -41,6 +42,8 @@ class Committee(BatchedEvaluation[CommitteeResult]):
         params: nested dictionary of arrays with the members as first axis.
         members: the potentials.
         atomic_energies: mean reference energy of each type by chemical symbol (eV).
+        dispersion: correction that is added to what the models say, or None; see
+            `Potential.with_dispersion`.
 
     Example:
         >>> from ase.build import molecule
@@ -57,6 +60,7 @@ class Committee(BatchedEvaluation[CommitteeResult]):
         config: ModelConfig,
         params: Params,
         atomic_energies: Sequence[Mapping[str, float]],
+        dispersion: D3 | str | None = None,
     ) -> None:
         """Puts the parts together.
 
@@ -64,6 +68,7 @@ class Committee(BatchedEvaluation[CommitteeResult]):
             config: architecture.
             params: parameters with the members as first axis.
             atomic_energies: reference energies (eV) by chemical symbol, of every member.
+            dispersion: of all members; None for none.
 
         Raises:
             ValueError: fewer than two members, or parameters that do not fit the config.
@@ -78,8 +83,11 @@ class Committee(BatchedEvaluation[CommitteeResult]):
                 f"got axes of {sorted(lengths)}"
             )
         self.config = config
+        self.dispersion = None if dispersion is None else D3.of(dispersion)
         self.members = tuple(
-            Potential(config, jax.tree.map(lambda leaf, k=k: leaf[k], params), references)
+            Potential(
+                config, jax.tree.map(lambda leaf, k=k: leaf[k], params), references, dispersion
+            )
             for k, references in enumerate(atomic_energies)
         )
 
@@ -88,7 +96,7 @@ class Committee(BatchedEvaluation[CommitteeResult]):
         """Makes a committee of potentials that were trained one by one.
 
         Raises:
-            ValueError: fewer than two, or configs that differ.
+            ValueError: fewer than two, or configs or dispersion corrections that differ.
         """
         members = list(potentials)
         if not members:
@@ -100,10 +108,17 @@ class Committee(BatchedEvaluation[CommitteeResult]):
                     "the members of a committee must have equal configs (train them with one "
                     f"`config`); member {number} has {_differing(config, member.config)}"
                 )
+        corrections = {member.dispersion for member in members}
+        if len(corrections) > 1:
+            names = sorted("none" if each is None else each.name for each in corrections)
+            raise ValueError(
+                "the members of a committee must have the same dispersion correction; they have "
+                f"{', '.join(names)}"
+            )
         references = [member.atomic_energies for member in members]
         with precision_scope(config.precision):
             params = with_members_first([member.params for member in members])
-        return cls(config, params, references)
+        return cls(config, params, references, corrections.pop())
 
     @functools.cached_property
     def params(self) -> Params:
@@ -130,7 +145,7 @@ class Committee(BatchedEvaluation[CommitteeResult]):
             graph: batch in the layout of `allegro_jax.graphs`.
 
         Returns:
-            Device arrays in network precision, without reference energies.
+            Device arrays in network precision, without reference energies and dispersion.
         """
         with precision_scope(self.config.precision):
             return _compiled_predict(build_model(self.config), self.params, graph)
@@ -145,9 +160,15 @@ class Committee(BatchedEvaluation[CommitteeResult]):
             predictions: what `predict` returned for it, as numpy arrays.
         """
         of_members = [
-            member.results(structures, Predictions(*(leaf[k] for leaf in predictions)))
+            member.results_of_model(structures, Predictions(*(leaf[k] for leaf in predictions)))
             for k, member in enumerate(self.members)
         ]
+        if self.dispersion is not None:  # once for all members
+            terms = [dispersion_terms(structure, self.dispersion) for structure in structures]
+            of_members = [
+                [result.plus(added) for result, added in zip(own, terms, strict=True)]
+                for own in of_members
+            ]
         return [CommitteeResult.of(same) for same in zip(*of_members, strict=True)]
 
     def check_elements(self, structure: Structure, index: int = 0) -> None:
@@ -167,11 +188,27 @@ class Committee(BatchedEvaluation[CommitteeResult]):
 
         return ShardedCommittee(self, devices, skin)
 
+    def with_dispersion(self, dispersion: D3 | str) -> Self:
+        """Returns the same committee with a D3 correction; see `Potential.with_dispersion`."""
+        added = added_dispersion(self.dispersion, dispersion)
+        references = [member.atomic_energies for member in self.members]
+        return type(self)(self.config, self.params, references, added)
+
+    def without_dispersion(self) -> Self:
+        """Returns what the models alone say; see `Potential.without_dispersion`."""
+        references = [member.atomic_energies for member in self.members]
+        return type(self)(self.config, self.params, references)
+
+    def check_no_dispersion(self, target: str) -> None:
+        """See `Potential.check_no_dispersion`."""
+        self.members[0].check_no_dispersion(target)
+
     def calculator(
         self,
         skin: float = 1.0,
         devices: "Sequence[jax.Device] | None" = None,
         *,
+        dispersion: D3 | str | None = None,
         limit: float | None = None,
         on_limit: "OnLimit" = "stop",
     ) -> "CommitteeCalculator":
@@ -180,6 +217,7 @@ class Committee(BatchedEvaluation[CommitteeResult]):
         Args:
             skin: Å by which neighbour lists exceed the cutoff.
             devices: what each structure is spread over; None for the default one.
+            dispersion: correction to add; see `Potential.calculator`.
             limit: spread of the force on an atom (eV/Å) above which a structure is beyond what the
                 committee knows; None for none.
             on_limit: "stop" raises a `SpreadLimitError` there, which ends a simulation; "warn"
@@ -200,11 +238,15 @@ class Committee(BatchedEvaluation[CommitteeResult]):
         from allegro_jax.interfaces.committee_calculator import CommitteeCalculator  # imports ASE
 
         chosen = default_device() if devices is None else devices
-        return CommitteeCalculator(self, skin, chosen, limit=limit, on_limit=on_limit)
+        whole = self if dispersion is None else self.with_dispersion(dispersion)
+        return CommitteeCalculator(whole, skin, chosen, limit=limit, on_limit=on_limit)
 
     def save(self, folder: str | Path) -> None:
         """Writes the committee into a folder, each member as a potential of its own; see `load`."""
-        write_committee(folder, [(m.config, m.params, m.atomic_energies) for m in self.members])
+        members = self.members
+        write_committee(
+            folder, [(m.config, m.params, m.atomic_energies, m.dispersion) for m in members]
+        )
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:

@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Float
 
 from allegro_jax.batched_evaluation import BatchedEvaluation
-from allegro_jax.configs import AllegroConfig, ModelConfig
+from allegro_jax.configs import D3, AllegroConfig, ModelConfig
 from allegro_jax.datasets.dataset import Structure
+from allegro_jax.dispersion import DispersionTerms, added_dispersion, dispersion_terms
 from allegro_jax.models.build import build_model
 from allegro_jax.models.energy import (
     Params,
@@ -47,10 +48,12 @@ __all__ = [
 class Result:
     """What a potential says about one structure.
 
+    Reference energies, and the dispersion of a potential that has one, are included.
+
     Attributes:
-        energy: total energy (eV), reference energies included.
+        energy: total energy (eV).
         forces: eV/Å.
-        atomic_energies: eV, reference energies included; they add up to `energy`.
+        atomic_energies: eV; they add up to `energy`.
         stress: eV/Å³, positive under tension as in ASE; None without a periodic cell.
     """
 
@@ -58,6 +61,18 @@ class Result:
     forces: Float[np.ndarray, "atoms 3"]
     atomic_energies: Float[np.ndarray, "atoms"]
     stress: Float[np.ndarray, "3 3"] | None
+
+    def plus(self, terms: DispersionTerms) -> Self:
+        """Returns the result with a dispersion correction added."""
+        stress = self.stress
+        if stress is not None and terms.stress is not None:
+            stress = stress + terms.stress
+        return type(self)(
+            self.energy + terms.energy,
+            self.forces + terms.forces,
+            self.atomic_energies + terms.atomic_energies,
+            stress,
+        )
 
 
 class Potential(BatchedEvaluation[Result]):
@@ -67,6 +82,8 @@ class Potential(BatchedEvaluation[Result]):
         config: architecture.
         params: nested dictionary of arrays, in the precision of the config.
         atomic_energies: reference energy of each type by chemical symbol (eV).
+        dispersion: correction that is added to what the model says, or None; see
+            `with_dispersion`.
 
     Example:
         >>> from ase.build import molecule
@@ -83,6 +100,7 @@ class Potential(BatchedEvaluation[Result]):
         config: ModelConfig,
         params: Params,
         atomic_energies: Mapping[str, float] | None = None,
+        dispersion: D3 | str | None = None,
     ) -> None:
         """Puts the parts together.
 
@@ -90,6 +108,8 @@ class Potential(BatchedEvaluation[Result]):
             config: architecture.
             params: parameters, for example from `initial_params`.
             atomic_energies: reference energies by chemical symbol (eV); None for zeros.
+            dispersion: correction that the model lacks and that is added to it, as `D3.of` takes
+                it; None for none.
 
         Raises:
             ValueError: parameters of other names or shapes than the config asks for, or a type
@@ -103,6 +123,7 @@ class Potential(BatchedEvaluation[Result]):
                 lambda array, like: jnp.asarray(array, like.dtype), params, expected
             )
         self.atomic_energies = _reference_energies(config, atomic_energies)
+        self.dispersion = None if dispersion is None else D3.of(dispersion)
 
     def predict(self, graph: jraph.GraphsTuple) -> Predictions:
         """Evaluates a padded batch by the compiled function shared by all equal configs.
@@ -111,7 +132,7 @@ class Potential(BatchedEvaluation[Result]):
             graph: batch in the layout of `allegro_jax.graphs`.
 
         Returns:
-            Device arrays in network precision, without reference energies.
+            Device arrays in network precision, without reference energies and dispersion.
         """
         with precision_scope(self.config.precision):
             return compiled_predict(build_model(self.config), self.params, graph)
@@ -138,8 +159,42 @@ class Potential(BatchedEvaluation[Result]):
 
         return ShardedPotential(self, devices)
 
+    def with_dispersion(self, dispersion: D3 | str) -> Self:
+        """Returns the same potential with a D3 correction added to all that it predicts.
+
+        For labels without dispersion. Where labels have it, let the training take it off
+        (`TrainingConfig.dispersion`), which gives such a potential.
+
+        Args:
+            dispersion: "PBE-D3(BJ)" and the like, or a `D3`.
+
+        Raises:
+            ModuleNotFoundError: s-dftd3 is not installed.
+            ValueError: no such correction, or the potential has one already.
+
+        Example:
+            >>> from ase.build import molecule
+            >>> from allegro_jax.configs import AllegroConfig
+            >>> from allegro_jax.potential import Potential, initial_params
+            >>> config = AllegroConfig(type_names=("H", "O"), cutoff=4.0)
+            >>> bare = Potential(config, initial_params(config))
+            >>> whole = bare.with_dispersion("PBE-D3(BJ)")
+            >>> round(whole(molecule("H2O")).energy - bare(molecule("H2O")).energy, 4)
+            -0.0098
+        """
+        added = added_dispersion(self.dispersion, dispersion)
+        return type(self)(self.config, self.params, self.atomic_energies, added)
+
+    def without_dispersion(self) -> Self:
+        """Returns what the model itself says, for programs that add the dispersion themselves."""
+        return type(self)(self.config, self.params, self.atomic_energies)
+
     def calculator(
-        self, skin: float = 1.0, devices: "Sequence[jax.Device] | None" = None
+        self,
+        skin: float = 1.0,
+        devices: "Sequence[jax.Device] | None" = None,
+        *,
+        dispersion: D3 | str | None = None,
     ) -> "AllegroCalculator":
         """Returns a calculator for ASE: energy, energies of the atoms, forces, stress.
 
@@ -147,6 +202,8 @@ class Potential(BatchedEvaluation[Result]):
             skin: Å by which neighbour lists exceed the cutoff; a larger skin means fewer searches
                 and more pairs to look at in every step.
             devices: what each structure is spread over, see `sharded`; None for the default one.
+            dispersion: correction to add, see `with_dispersion`; that which the potential has is
+                applied unasked.
 
         Example:
             >>> from ase.build import molecule
@@ -161,15 +218,27 @@ class Potential(BatchedEvaluation[Result]):
         from allegro_jax.interfaces.ase import AllegroCalculator  # ASE's half a second
 
         chosen = default_device() if devices is None else devices
-        return AllegroCalculator(self, skin, chosen)
+        whole = self if dispersion is None else self.with_dispersion(dispersion)
+        return AllegroCalculator(whole, skin, chosen)
 
     def results(self, structures: Iterable[Structure], predictions: Predictions) -> list[Result]:
-        """Takes an evaluated batch apart and adds the reference energies, in float64.
+        """Takes an evaluated batch apart; adds reference energies and dispersion, in float64.
 
         Args:
             structures: those of the batch, in order.
             predictions: what `predict` returned for it, as numpy arrays.
         """
+        structures = list(structures)
+        results = self.results_of_model(structures, predictions)
+        if self.dispersion is None:
+            return results
+        pairs = zip(results, structures, strict=True)
+        return [own.plus(dispersion_terms(atoms, self.dispersion)) for own, atoms in pairs]
+
+    def results_of_model(
+        self, structures: Iterable[Structure], predictions: Predictions
+    ) -> list[Result]:
+        """Does what `results` does, without dispersion."""
         results = []
         start = 0
         for index, structure in enumerate(structures):
@@ -204,7 +273,8 @@ class Potential(BatchedEvaluation[Result]):
 
     def save(self, folder: str | Path) -> None:
         """Writes the potential into a folder as JSON and arrays; see `load`."""
-        write_potential(folder, self.config, self.params, self.atomic_energies)
+        parts = self.config, self.params, self.atomic_energies, self.dispersion
+        write_potential(folder, *parts)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -240,6 +310,7 @@ class Potential(BatchedEvaluation[Result]):
         Raises:
             ValueError: nequip has no such model; the message names the option.
         """
+        self.check_no_dispersion("an AllegroModel of nequip")
         from allegro_jax.convert import save_nequip_npz  # here: few programs need it
 
         if not isinstance(self.config, AllegroConfig):
@@ -248,6 +319,40 @@ class Potential(BatchedEvaluation[Result]):
                 f"this potential is a {type(self.config).__name__}"
             )
         save_nequip_npz(path, self.config, self.params, self.atomic_energies)
+
+    def export(self, path: str | Path, platforms: Sequence[str] = ("cpu", "cuda", "tpu")) -> Path:
+        """Writes the potential into one file that runs without this package.
+
+        The file holds programs for any number of atoms; see docs/deployment.md.
+
+        Args:
+            path: the file, by custom ending in `.aj`.
+            platforms: of "cpu", "cuda", "rocm" and "tpu".
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: see `allegro_jax.export.export_potential`.
+        """
+        from allegro_jax.export import export_potential  # here: few programs need it
+
+        return export_potential(self, path, platforms)
+
+    def check_no_dispersion(self, target: str) -> None:
+        """Raises a ValueError if the model alone is not what the potential predicts.
+
+        For all that takes config and parameters to where nothing adds the dispersion.
+
+        Args:
+            target: where they are taken, for the message.
+        """
+        if self.dispersion is not None:
+            raise ValueError(
+                f"this potential is its model and {self.dispersion.name}, which {target} would "
+                "lack: give it potential.without_dispersion(), and add the dispersion there "
+                "(LAMMPS: pair_style dispersion/d3), or use potential.calculator()"
+            )
 
     @functools.cached_property
     def _references(self) -> dict[int, float]:

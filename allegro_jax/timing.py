@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
 
 import jax
+import jraph
 import numpy as np
 
 from allegro_jax.committee import Committee, predict_members
+from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
 from allegro_jax.graphs import GraphDataset, ordered_batches
 from allegro_jax.models.build import build_model
 from allegro_jax.potential import Potential, predict
 from allegro_jax.programs import Program, layout
+from allegro_jax.training.footprint import program_bytes
 
 
 class Cost(NamedTuple):
@@ -78,7 +81,7 @@ class InferencePass:
     """
 
     def __init__(self, potential: Potential | Committee, dataset: Dataset, batch_size: int) -> None:
-        config = self._config = potential.config
+        config = potential.config
         graphs = GraphDataset.build(dataset, config.cutoff, config.atomic_numbers)
         self.batches = ordered_batches(graphs, batch_size)
         self.structures, self.atoms = len(graphs), int(graphs.n_atoms.sum())
@@ -89,7 +92,7 @@ class InferencePass:
         self._program = Program(evaluation, graph_argument=1)
         for graph in self.batches:
             self._program.compiled(self._params, graph)
-        self.cost = self._cost()
+        self.cost = pass_cost(config, self._params, self.batches, self._predict)
 
     @property
     def compile_s(self) -> float:
@@ -101,18 +104,11 @@ class InferencePass:
         """Programs compiled: one for each capacity."""
         return self._program.compilations
 
-    def _cost(self) -> Cost:
-        model = build_model(self._config)
-        # In one piece: the compiler counts the body of a loop over blocks once.
-        in_one_piece = jax.jit(functools.partial(self._predict, model, in_blocks=False))
-        costs: dict[Hashable, dict[str, float]] = {}
-        total = np.zeros(2)
-        for graph in self.batches:
-            key = layout(graph)
-            if key not in costs:
-                costs[key] = in_one_piece.lower(self._params, graph).cost_analysis() or {}
-            total += [costs[key].get(name, np.nan) for name in ("flops", "bytes accessed")]
-        return Cost(*total.tolist())
+    @property
+    def memory_bytes(self) -> int:
+        """What the largest batch needs at most, by XLA's plan: parameters, batch and results."""
+        programs = [self._program.compiled(self._params, graph) for graph in self.batches]
+        return max(sum(program_bytes(program)) for program in programs)
 
     def seconds(self) -> float:
         """Makes one pass and returns its wall time, s."""
@@ -120,6 +116,33 @@ class InferencePass:
         results = [self._program(self._params, graph) for graph in self.batches]
         jax.block_until_ready([(result.energy, result.forces) for result in results])
         return time.perf_counter() - begin
+
+
+def pass_cost(
+    config: ModelConfig,
+    params: Any,
+    batches: Sequence[jraph.GraphsTuple],
+    predictions: Callable[..., Any] = predict,
+) -> Cost:
+    """Returns XLA's cost analysis of one pass over padded batches; nothing is compiled.
+
+    Args:
+        config: Architecture.
+        params: Parameters, or their shapes and types.
+        batches: Batches of the pass, in the layout of `allegro_jax.graphs`.
+        predictions: What is evaluated, of a model, its parameters and a batch.
+    """
+    model = build_model(config)
+    # In one piece: the compiler counts the body of a loop over blocks once.
+    in_one_piece = jax.jit(functools.partial(predictions, model, in_blocks=False))
+    costs: dict[Hashable, dict[str, float]] = {}
+    total = np.zeros(2)
+    for graph in batches:
+        key = layout(graph)
+        if key not in costs:
+            costs[key] = in_one_piece.lower(params, graph).cost_analysis() or {}
+        total += [costs[key].get(name, np.nan) for name in ("flops", "bytes accessed")]
+    return Cost(*total.tolist())
 
 
 def measure(passes: Sequence[InferencePass], repeats: int) -> list[Latency]:

@@ -58,7 +58,7 @@ def main(_: list[str]) -> None:
     arguments = (_POTENTIAL.value, _DATASET.value, _PATH.value, _SPLIT.value)
     try:
         print(json.dumps(evaluate_potential(*arguments, _BATCH_SIZE.value, _PASSES.value)))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         sys.exit(f"error: {error}")
 
 

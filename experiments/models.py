@@ -62,7 +62,7 @@ def model_config(
         variant: "allegro", "allegro-mlp", "allegro-qdi" or one of `spaces.CONTROLS`.
         params: Searched hyperparameters; see `experiments.spaces`.
         model: Fixed ones: architecture, l_max, num_scalar_features, num_tensor_features,
-            num_bessels, mlp_depth, mlp_width, n_qubits.
+            num_bessels, mlp_depth, mlp_width, n_qubits, and pair_potential if there is one.
         train_set: Training structures.
 
     Raises:
@@ -78,6 +78,7 @@ def model_config(
         num_bessels=model.num_bessels,
         polynomial_cutoff_p=params["envelope_exponent"],
         readout=readout(variant, params, model.n_qubits),
+        pair_potential=model.get("pair_potential"),
         **_scalar_track(model),
     )
 

@@ -21,7 +21,8 @@ from typing import Any
 from absl import app, flags
 from ml_collections import config_flags
 
-from experiments import interruption, processes, runtime
+from allegro_jax import interruption
+from experiments import processes, runtime
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Settings, in place of a preset.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; made when missing.")
@@ -69,7 +70,7 @@ def main(_: list[str]) -> None:
     except TrainingStoppedError as stopped:
         print(f"{stopped}; the same command continues", file=sys.stderr)
         sys.exit(signals.exit_status)
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, ModuleNotFoundError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:  # the second Ctrl-C
         sys.exit("stopped; the same command continues from the newest checkpoint")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
+from allegro_jax.__main__ import number_or_file, setting
 from allegro_jax.datasets import load
 from allegro_jax.fitting import FitResult, fit, train_and_test
 from allegro_jax.monitoring.selection import callbacks_for
@@ -76,8 +76,8 @@ def fit_and_say(
         ValueError: If a setting is not of this form, and as `allegro_jax.fit`.
     """
     data = dataset if path is None else load(dataset, path=path)
-    parts = {"valid": _number_or_file(valid), "test": _number_or_file(test)}
-    overrides = dict(_setting(text) for text in settings)
+    parts = {"valid": number_or_file(valid), "test": number_or_file(test)}
+    overrides = dict(map(setting, settings))
     return _said(fit(data, progress=not quiet, **parts, **arguments, **overrides), quiet)
 
 
@@ -85,17 +85,3 @@ def _said(result: FitResult, quiet: bool) -> FitResult:
     if not quiet:
         print(result.summary())
     return result
-
-
-def _number_or_file(text: str | None) -> int | str | None:
-    return int(text) if text is not None and text.isdigit() else text
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    name, separator, value = text.partition("=")
-    if not separator or not name.isidentifier():
-        raise ValueError(f"a setting has the form name=value, such as num_layers=3; got {text!r}")
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value  # a word

@@ -54,7 +54,7 @@ class Optimizer:
         >>> optimizer = Optimizer(Space([Real("x", 0.0, 2.0)]), 2, reference_point=(4.0, 4.0))
         >>> for _ in range(4):
         ...     (point,) = optimizer.ask()
-        ...     optimizer.tell(point, [point.x["x"] ** 2, (point.x["x"] - 2.0) ** 2])
+        ...     trial = optimizer.tell(point, [point.x["x"] ** 2, (point.x["x"] - 2.0) ** 2])
         >>> optimizer.hypervolume() > 8.0
         True
     """

@@ -1,6 +1,7 @@
 """Small models for tests: every architecture with every readout, compiled in about a second."""
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -50,12 +51,16 @@ SIZES = {
 MODELS = list(itertools.product(SIZES, READOUTS))
 """Architecture and readout, as `small_config` takes them."""
 
-EVERYDAY = [("2025", "mlp"), ("2025", "qdi"), ("2023", "mlp")]
-EVERYDAY_MODELS = [
-    pytest.param(names, id=" ".join(names), marks=[] if names in EVERYDAY else pytest.mark.slow)
-    for names in MODELS
-]
-"""The same for tests that compile much: those beyond the everyday ones are slow tests."""
+
+def everyday(*chosen: tuple[str, str]) -> list[Any]:
+    """All models for tests that compile much: those that are not chosen are slow tests."""
+    return [
+        pytest.param(names, id=" ".join(names), marks=[] if names in chosen else pytest.mark.slow)
+        for names in MODELS
+    ]
+
+
+EVERYDAY_MODELS = everyday(("2025", "mlp"), ("2025", "qdi"), ("2023", "mlp"))
 
 
 def small_config(architecture: str = "2025", readout: str = "mlp", **options) -> ModelConfig:

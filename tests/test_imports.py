@@ -30,7 +30,7 @@ def test_samo_cobra_works_without_atoms_and_quantum() -> None:
 
 PROGRAMS = [
     *("search", "train", "evaluate", "benchmark_optimisers"),
-    *("compare_readouts", "compare_training"),
+    *("compare_readouts", "compare_training", "compare_repulsion", "properties"),
 ]
 
 

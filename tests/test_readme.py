@@ -1,29 +1,21 @@
-"""The examples of README and docs run as they stand."""
+"""The examples of README and docs run as they stand, and links lead somewhere."""
 
+import functools
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-STORED = Path(__file__).parent / "physics" / "potentials" / "aspirin"
-README = Path(__file__).parent.parent / "README.md"
-LARGE_SYSTEMS, READOUTS = (
-    README.parent / "docs" / f"{name}.md" for name in ("large_systems", "readouts")
-)
+from tests.pages import DOCS, PAGES, ROOT, anchors, blocks
 
-
-PAGES = [
-    *(README.parent / name for name in ("README.md", "BUILD.md", "CHANGELOG.md")),
-    *sorted((README.parent / "docs").glob("*.md")),
+STORED = ROOT / "tests" / "physics" / "potentials" / "aspirin"
+README = ROOT / "README.md"
+BLOCKS = [
+    block.code
+    for page in (README, DOCS / "large_systems.md", DOCS / "readouts.md")
+    for block in blocks(page, "python")
 ]
-
-
-def examples(page: Path) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
-
-
-BLOCKS = [code for page in (README, LARGE_SYSTEMS, READOUTS) for code in examples(page)]
 NAMES = ["fit", "allegro_jax", "ase", "samo_cobra", "large systems", "readouts"]
 
 
@@ -38,17 +30,40 @@ def test_example_runs(
     assert capsys.readouterr().out
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_to_files_and_sections_that_exist(page: Path) -> None:
     for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
         name, _, section = link.partition("#")
         target = page.parent / name if name else page
         assert target.exists(), link
         if section:
-            assert section in sections(target), link
+            assert section in anchors(target) | anchors(included(target)), link
 
 
-def sections(page: Path) -> set[str]:
-    """Anchors of the headings, as they are made on code hosting sites."""
-    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in headings}
+def included(page: Path) -> Path:
+    """The page that this one consists of, or itself."""
+    found = re.search(r"```\{include\} (\S+)", page.read_text())
+    return page.parent / found[1] if found else page
+
+
+SOURCES = ("allegro_jax", "experiments")
+
+
+@functools.cache
+def messages() -> str:
+    """The text of all sources, with strings that stand one after the other joined."""
+    files = (path for name in SOURCES for path in (ROOT / name).rglob("*.py"))
+    return re.sub(r'"\s*\n\s*f?"', "", "\n".join(path.read_text() for path in files))
+
+
+def quoted_errors() -> list[str]:
+    """First cells of the tables of errors, those of other programs left out."""
+    page = (DOCS / "howto" / "troubleshooting.md").read_text()
+    own = re.sub(r"## Devices.*?(?=## )", "", page, flags=re.DOTALL).replace("| `database is", "")
+    return re.findall(r"^\| `([^`]+)` \|", own, re.MULTILINE)
+
+
+@pytest.mark.parametrize("error", quoted_errors())
+def test_an_error_of_the_troubleshooting_page_is_one_that_programs_give(error: str) -> None:
+    for part in filter(None, (part.strip(" .:'[]()") for part in error.split("…"))):
+        assert part in messages(), part

@@ -15,6 +15,7 @@ from allegro_jax.configs.controls import (
     MLPControl,
     TrigonometricControl,
 )
+from allegro_jax.configs.dispersion import D3
 from allegro_jax.configs.parts import ZBL, MLPConfig, Precision, SplineBasis
 from allegro_jax.configs.quantum import CircuitReadout, QDILayer, QDIReadout
 from allegro_jax.configs.readout_kinds import READOUT_KINDS, Readout
@@ -22,6 +23,7 @@ from allegro_jax.configs.readouts import MLPReadout, StackedMLPReadout
 
 __all__ = [
     "ARCHITECTURES",
+    "D3",
     "FORMAT_VERSION",
     "READOUT_KINDS",
     "ZBL",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 from allegro_jax.configs.checks import build, freeze, is_integer, is_number, is_positive, require
-from allegro_jax.configs.parts import ZBL, Precision
+from allegro_jax.configs.parts import ZBL, Precision, as_pair_potential
 from allegro_jax.configs.quantum import QDILayer
 from allegro_jax.configs.readout_kinds import READOUT_KINDS, Readout, tag_readout, untag_readout
 from allegro_jax.configs.readouts import MLPReadout
@@ -37,7 +37,8 @@ class ModelConfig:
         per_type_energy_shifts: energy μ of an isolated atom (eV), one number or one per type.
         trainable_scales: make σ a parameter per type, which starts at the given values.
         trainable_shifts: make μ a parameter per type, which starts at the given values.
-        pair_potential: `ZBL` or None.
+        pair_potential: `ZBL` or None; "zbl", "zbl-covalent" and a mapping of its fields are taken
+            for a `ZBL`.
         tensor_product: back end of the tensor product; "auto" takes that of the platform, "sparse"
             is unrolled, "dense" uses matrix products, "e3nn" is `e3nn_jax.tensor_product`.
         latent_circuit: `QDILayer` beside the perceptron of every Allegro layer, or None.
@@ -76,6 +77,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, freeze(getattr(self, field.name)))
+        object.__setattr__(self, "pair_potential", as_pair_potential(self.pair_potential))
         self._check_types()
         self._check_sizes()
         self._check_radial()
@@ -128,8 +130,17 @@ class ModelConfig:
             optional = defaults[field] is None
             ok = isinstance(value, kind) or (optional and value is None)
             require(ok, self, field, f"a {kind.__name__}{' or None' if optional else ''}")
+        self._check_repulsion()
         ok = self.tensor_product in ("auto", "sparse", "dense", "e3nn")
         require(ok, self, "tensor_product", "'auto', 'sparse', 'dense' or 'e3nn'")
+
+    def _check_repulsion(self) -> None:
+        reach = None if self.pair_potential is None else self.pair_potential.cutoff
+        if is_number(reach) and reach > self.cutoff:  # type: ignore[operator]
+            raise ValueError(
+                f"pair_potential.cutoff must be at most the cutoff of {self.cutoff} Å, where the "
+                f"edges end; got {reach}"
+            )
 
     @property
     def normalization(self) -> Normalization:

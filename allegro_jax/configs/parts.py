@@ -1,11 +1,15 @@
 """Parts that the configs of models are made of: precision, perceptrons, splines, repulsion."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from allegro_jax.configs.checks import (
     Nonlinearity,
+    build,
     is_integer,
     is_number,
+    is_positive,
     require,
     require_nonlinearity,
 )
@@ -76,10 +80,42 @@ class SplineBasis:
 
 @dataclass(frozen=True)
 class ZBL:
-    """Screened nuclear repulsion added to the model (eV, Å), with its own envelope exponent."""
+    """Screened nuclear repulsion added to the model (eV, Å), with its own envelope exponent.
+
+    Attributes:
+        polynomial_cutoff_p: exponent p of the envelope u_p, with which it vanishes.
+        cutoff: where it vanishes. None is the cutoff of the edge, as nequip has it; "covalent" the
+            sum of the covalent radii of the two elements (Cordero et al., Dalton Trans. 2832
+            (2008)), about the length of a bond; a number is one distance (Å) for all pairs. The
+            cutoff of the edge is never exceeded.
+    """
 
     polynomial_cutoff_p: float = 6.0
+    cutoff: float | Literal["covalent"] | None = None
 
     def __post_init__(self) -> None:
         ok = is_number(self.polynomial_cutoff_p) and self.polynomial_cutoff_p >= 2
         require(ok, self, "polynomial_cutoff_p", "a number >= 2")
+        ok = self.cutoff in (None, "covalent") or is_positive(self.cutoff)
+        require(ok, self, "cutoff", "a positive length in Å, 'covalent' or None")
+
+
+def as_pair_potential(value: Any) -> Any:
+    """Returns a pair potential for the names that users give it; anything else as it is.
+
+    Args:
+        value: "zbl", "zbl-covalent", or a mapping of the fields of `ZBL`.
+
+    Raises:
+        ValueError: another name, or other fields.
+    """
+    if isinstance(value, Mapping):
+        return build(ZBL, value)
+    if not isinstance(value, str):
+        return value
+    named = {"zbl": ZBL(), "zbl-covalent": ZBL(cutoff="covalent")}
+    if value.lower() not in named:
+        raise ValueError(
+            f"pair_potential must be 'zbl', 'zbl-covalent', a ZBL or None; got {value!r}."
+        )
+    return named[value.lower()]

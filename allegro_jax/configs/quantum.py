@@ -25,7 +25,8 @@ class CircuitOptions:
         train_input_scale: make that factor, which starts at `input_scale`, a parameter.
         learn_frequency: multiply every feature by a parameter of its own, which starts at 1.
         initialization: "uniform" (any angle is as likely as any other), "normal"
-            (N(0, `initial_std`²), near the circuit without trainable rotations) or "zeros".
+            (of standard deviation `initial_std`, near the circuit without trainable rotations) or
+            "zeros".
         initial_std: standard deviation of "normal" (radians).
     """
 

@@ -141,6 +141,11 @@ def check_exportable(config: AllegroConfig) -> None:
         raise ValueError("nequip has no circuits in its latents; latent_circuit must be None.")
     if len(set(readout.hidden)) > 1:
         raise ValueError(f"nequip needs equal widths in readout.hidden; got {readout.hidden}.")
+    if config.pair_potential is not None and config.pair_potential.cutoff is not None:
+        raise ValueError(
+            "nequip's ZBL ends at the cutoff of the edges; train with pair_potential.cutoff=None "
+            f"to export; got {config.pair_potential.cutoff!r}."
+        )
     if config.precision.network not in ("float32", "float64"):
         raise ValueError(
             f"nequip has no models in {config.precision.network}; set precision.network to float32."

@@ -1,6 +1,6 @@
 """The way home: a model of this library as arguments and state dict of nequip's `AllegroModel`.
 
-The inverse of `allegro_jax.convert.nequip`, for nequip-allegro 0.8. In PyTorch:
+The inverse of `allegro_jax.convert.nequip`, for nequip-allegro 0.8. In PyTorch::
 
     vector = np.load("home.npz")
     model = AllegroModel(**json.loads(str(vector["config_json"])))

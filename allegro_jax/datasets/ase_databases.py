@@ -8,6 +8,7 @@ import numpy as np
 
 from allegro_jax.datasets.dataset import Structure
 from allegro_jax.datasets.frames import FrameReader
+from allegro_jax.extras import imported
 
 SUFFIXES = (".db", ".aselmdb")
 
@@ -22,7 +23,7 @@ class AseDatabase:
         reader: Makes structures of rows.
 
     Raises:
-        ModuleNotFoundError: An `.aselmdb` file without the package `ase-db-backends`.
+        MissingExtraError: An `.aselmdb` file without the package `ase-db-backends`.
         ValueError: ASE cannot open the file.
     """
 
@@ -56,13 +57,7 @@ def _connected(path: Path) -> Any:
     import ase.db
 
     if path.suffix == ".aselmdb":
-        try:
-            import ase_db_backends  # noqa: F401  # registers the format with ASE
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"{path} is an ASE database in LMDB, which needs a package that is not installed: "
-                "pip install 'allegro-jax[lmdb]'"
-            ) from error
+        imported("ase_db_backends", "lmdb", f"{path}, an ASE database in LMDB,")  # registers it
     options = {"readonly": True, "use_lock_file": False} if path.suffix == ".aselmdb" else {}
     try:
         database = ase.db.connect(str(path), **options)

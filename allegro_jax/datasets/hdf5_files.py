@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from allegro_jax.datasets.dataset import Dataset, Structure
+from allegro_jax.extras import imported
 
 SUFFIXES = (".h5", ".hdf5")
 _REQUIRED = ("n_atoms", "numbers", "positions", "energy")
@@ -33,7 +34,7 @@ class Hdf5File:
         path: The file.
 
     Raises:
-        ModuleNotFoundError: `h5py` is not installed.
+        MissingExtraError: `h5py` is not installed.
         ValueError: Not HDF5, truncated, or arrays are missing.
     """
 
@@ -73,12 +74,7 @@ def _values(dataset: Any, rows: slice) -> np.ndarray:
 
 
 def _opened(path: Path) -> Any:
-    try:
-        import h5py
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{path} needs h5py, which is not installed: pip install 'allegro-jax[hdf5]'"
-        ) from error
+    h5py = imported("h5py", "hdf5", str(path))
     try:
         return h5py.File(path, "r")
     except OSError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from allegro_jax import units
+from allegro_jax.extras import MissingExtraError
 
 _PARTS = ("qm9_part1.csv", "qm9_part2.csv", "qm9_part3.csv")
 _MOLECULES = 130_831
@@ -22,7 +23,7 @@ def full_qm9_file(folder: Path | None) -> Path:
             user's cache folder (`$XDG_CACHE_HOME/allegro_jax` or `~/.cache/allegro_jax`).
 
     Raises:
-        ModuleNotFoundError: `qm9pack` is not installed and no converted file exists.
+        MissingExtraError: `qm9pack` is not installed and no converted file exists.
         ValueError: the files of `qm9pack` are not what they were in version 1.0.3.
     """
     if folder is not None and (folder / _FILE).is_file():
@@ -99,7 +100,7 @@ def _coordinates(text: str, atoms: int) -> np.ndarray:
 def _csv_folder() -> Path:
     found = importlib.util.find_spec("qm9pack")
     if found is None or found.origin is None:
-        raise ModuleNotFoundError(
+        raise MissingExtraError(
             "all of QM9 comes from the package qm9pack, which is not installed: "
             "pip install 'allegro-jax[qm9]' (104 MB); load('qm9') without full=True gives the "
             "5,000 molecules shipped here"

@@ -87,7 +87,7 @@ def load(
         ValueError: an unknown name, an argument that does not apply, or a file that is
             truncated, foreign or holds NaN.
         FileNotFoundError: a file or folder that does not exist.
-        ModuleNotFoundError: all of QM9 was asked for without the package `qm9pack`.
+        MissingExtraError: all of QM9 was asked for without the package `qm9pack`.
 
     Example:
         >>> from allegro_jax import datasets

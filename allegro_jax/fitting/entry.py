@@ -73,8 +73,9 @@ def fit(
             is installed.
         wandb_project: Log to this project of Weights & Biases.
         should_stop: See `allegro_jax.train`.
-        **overrides: Fields of `TrainingConfig` (`batch_size=10`) or of the model's config
-            (`num_layers=3`, `cutoff=6.0`, `architecture="2023"`), which win over the preset.
+        **overrides: Fields of `TrainingConfig` (`batch_size=10`, `dispersion="PBE-D3(BJ)"`) or of
+            the model's config (`num_layers=3`, `cutoff=6.0`, `architecture="2023"`,
+            `pair_potential="zbl"`), which win over the preset.
 
     Raises:
         ValueError: If the preset or a setting is unknown, the data are too few or lack labels, the

@@ -95,11 +95,13 @@ class Pruned(NamedTuple):
         graph: the edges within the cutoff, padded; incomplete if `n_edges` exceeds its capacity.
         n_edges: edges within the cutoff.
         shortest: length of the shortest edge (Å), infinite without edges.
+        rows: which edges of the graph before they are; beyond its last one for padding.
     """
 
     graph: jraph.GraphsTuple
     n_edges: Array
     shortest: Array
+    rows: Array
 
 
 def prune(
@@ -127,7 +129,25 @@ def prune(
         edges=jax.tree.map(lambda x: x.at[rows].get(mode="fill", fill_value=0), graph.edges),
         n_edge=jnp.stack([n_edges, capacity - n_edges]).astype(graph.n_edge.dtype),
     )
-    return Pruned(pruned, n_edges, jnp.sqrt(jnp.min(squared, initial=jnp.inf)))
+    return Pruned(pruned, n_edges, jnp.sqrt(jnp.min(squared, initial=jnp.inf)), rows)
+
+
+def unlisted_margin(
+    moved: Float[Array, "atoms 3"], stretch: Array | float, listed: float, cutoff: float
+) -> Float[Array, ""]:
+    """Å by which every pair that is not in a list is beyond the cutoff; for use under jit.
+
+    The rule of `SkinList.covers`; negative if a pair may have come within the cutoff unseen.
+
+    Args:
+        moved: how far atoms went since the list was built, beside what the cell did (Å).
+        stretch: smallest singular value of the deformation of the cell, or a bound below it.
+        listed: the list holds all pairs that were closer than this (Å).
+        cutoff: Å.
+    """
+    moved = moved - jnp.mean(moved, axis=0, keepdims=True)
+    farthest = jnp.sqrt(jnp.max(jnp.sum(moved * moved, axis=-1)))
+    return stretch * listed - cutoff - 2.0 * farthest
 
 
 def _deformation(

@@ -43,7 +43,8 @@ class CommitteeCalculator(AllegroCalculator):
     """Mean energies, forces and stresses of a committee; see `Committee.calculator`.
 
     `results` has, beside what a potential gives, "energy_spread" (eV), "forces_spread" (of the
-    force on every atom, eV/Å) and "forces_spread_max"; see `CommitteeResult`.
+    force on every atom, eV/Å), "forces_spread_max" and, of a crystal, "stress_spread" (eV/Å³); see
+    `CommitteeResult`.
 
     Attributes:
         potential: the committee.
@@ -56,6 +57,7 @@ class CommitteeCalculator(AllegroCalculator):
         "energy_spread",
         "forces_spread",
         "forces_spread_max",
+        "stress_spread",
     ]
     sharded_type = ShardedCommittee
 
@@ -92,6 +94,8 @@ class CommitteeCalculator(AllegroCalculator):
             "forces_spread": result.forces_spread,
             "forces_spread_max": spread,
         }
+        if result.stress_spread is not None:
+            self.results["stress_spread"] = result.stress_spread
 
     def _exceed(self, error: SpreadLimitError) -> None:
         """Stops, before there are results that a second request would find, or warns."""

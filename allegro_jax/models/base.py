@@ -11,7 +11,7 @@ from allegro_jax.configs import ModelConfig, PerType
 from allegro_jax.models.readouts import build_readout, latent_circuit_name
 from allegro_jax.nn.environment import Centers, sum_to_centers
 from allegro_jax.nn.geometry import edge_geometry
-from allegro_jax.nn.pair_repulsion import zbl_edge_energies
+from allegro_jax.nn.pair_repulsion import repulsion_cutoffs, zbl_edge_energies
 from allegro_jax.nn.radial import polynomial_envelope
 
 EdgeTypes = tuple[Int[Array, "edges"], Int[Array, "edges"]]
@@ -169,7 +169,18 @@ class EdgeEnergyModel(nn.Module):
         table = jnp.asarray(self.config.atomic_numbers)
         numbers = (table[edges.types[0]], table[edges.types[1]])
         p = self.config.pair_potential.polynomial_cutoff_p
-        return zbl_edge_energies(edges.lengths, edges.x, numbers, p)
+        return zbl_edge_energies(edges.lengths, self._repulsion_x(edges), numbers, p)
+
+    def _repulsion_x(self, edges: Edges) -> Float[Array, "edges"]:
+        """Lengths over the distances at which the repulsion vanishes."""
+        assert self.config.pair_potential is not None
+        reach = self.config.pair_potential.cutoff
+        if reach is None:
+            return edges.x
+        dtype = edges.lengths.dtype
+        own = repulsion_cutoffs(reach, self.config.atomic_numbers).astype(dtype)
+        limit = jnp.minimum(jnp.asarray(own)[edges.types], self._cutoffs(edges.types, dtype))
+        return edges.lengths / limit
 
 
 def _per_type(value: PerType, num_types: int) -> np.ndarray:

@@ -83,11 +83,28 @@ def plan_blocks(config: ModelConfig, graph: jraph.GraphsTuple) -> Plan | None:
     return Plan(edges, min(atoms, n_atoms))
 
 
+class EdgesPerBlock(NamedTuple):
+    """What to evaluate at a time where the machine is not known yet; see `plan_blocks`.
+
+    Attributes:
+        cpu_thread: edges per thread of a CPU.
+        accelerator: edges on a GPU or TPU.
+    """
+
+    cpu_thread: int
+    accelerator: int
+
+
+def edges_per_block(config: ModelConfig) -> EdgesPerBlock:
+    """Edges whose features fit into the caches of a CPU thread, and into an accelerator."""
+    cached = min(max(_FEATURE_SIZE // _feature_size(config), _MIN_EDGES), _MAX_EDGES)
+    return EdgesPerBlock(cached, _fitting_edges(config))
+
+
 def _cached_edges(config: ModelConfig) -> int:
     """Edges whose features fit into the caches of a CPU device."""
-    edges = min(max(_FEATURE_SIZE // _feature_size(config), _MIN_EDGES), _MAX_EDGES)
     # Devices forced upon one CPU share its threads.
-    return edges * max(1, _threads() // jax.local_device_count())
+    return edges_per_block(config).cpu_thread * max(1, _threads() // jax.local_device_count())
 
 
 def _fitting_edges(config: ModelConfig) -> int:

@@ -159,7 +159,7 @@ def _values(
         return user_expectations(angles, weights, circuit)
     assert not isinstance(config, CircuitReadout)
     if blocks is not None:
-        check_memory(circuit, len(angles), "unitaries", angles.dtype)
+        check_memory(circuit, angles.shape[0], "unitaries", angles.dtype)
         return expectations_of_blocks(angles, blocks, circuit)
     return expectations(angles, all_weights(config, weights), circuit, config.simulator)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 
-from allegro_jax.configs import ModelConfig
+from allegro_jax.configs import D3, ModelConfig
 from allegro_jax.digests import digest
 from allegro_jax.models.energy import Params
 from allegro_jax.models.storage import COMMITTEE as HEADER
@@ -22,15 +22,18 @@ from allegro_jax.models.storage import CONFIG, read_potential, replace_file, wri
 FORMAT = "allegro_jax committee"
 FORMAT_VERSION = 1
 
-Parts = tuple[ModelConfig, Params, Mapping[str, float]]
+Parts = tuple[ModelConfig, Params, Mapping[str, float], D3 | None]
 
 
 def write_committee(folder: str | Path, members: Sequence[Parts]) -> None:
-    """Writes members (config, parameters, reference energies) into `folder`, made if need be."""
+    """Writes members (config, parameters, reference energies, dispersion) into `folder`.
+
+    It is made if need be.
+    """
     folder = Path(folder)
     parent = folder / f"members-{_digest(members)}"
-    for number, (config, params, atomic_energies) in enumerate(members):
-        write_potential(parent / str(number), config, params, atomic_energies)
+    for number, parts in enumerate(members):
+        write_potential(parent / str(number), *parts)
     names = [f"{parent.name}/{number}" for number in range(len(members))]
     header = {"format": FORMAT, "format_version": FORMAT_VERSION, "members": names}
     replace_file(folder / HEADER, json.dumps(header, indent=2).encode())
@@ -73,5 +76,9 @@ def _inside(folder: Path, names: Any) -> list[str]:
 
 
 def _digest(members: Sequence[Parts]) -> str:
-    text = json.dumps([[config.to_json(), dict(energies)] for config, _, energies in members])
-    return digest(jax.tree.leaves([params for _, params, _ in members]), text)[:12]
+    fields = [
+        [config.to_json(), dict(energies), None if added is None else added.to_json()]
+        for config, _, energies, added in members
+    ]
+    params = [parts[1] for parts in members]
+    return digest(jax.tree.leaves(params), json.dumps(fields))[:12]

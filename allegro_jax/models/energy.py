@@ -171,8 +171,41 @@ def predict(
             is then evaluated in one piece.
     """
     graph = jax.tree.map(jnp.asarray, graph)  # numpy batches may be constants of a trace
-    params = rounded(model.config, params)
     vectors = edge_vectors(graph, jnp.dtype(model.config.precision.geometry))
+    atomic, gradients = differentiated(
+        model, params, graph, vectors, in_blocks=in_blocks, of_edges=of_edges
+    )
+    return Predictions(
+        energy=_sum_over_graphs(atomic, graph),
+        forces=_forces(gradients, graph, atomic.shape[0]),
+        atomic_energies=atomic,
+        stress=_stress(vectors, gradients, graph),
+    )
+
+
+def differentiated(
+    model: EdgeEnergyModel,
+    params: Params,
+    graph: jraph.GraphsTuple,
+    vectors: Float[Array, "edges 3"],
+    *,
+    in_blocks: bool = True,
+    of_edges: Mapping[str, Any] | None = None,
+) -> tuple[Float[Array, "atoms"], Float[Array, "edges 3"]]:
+    """Energies of the atoms (eV), and the derivative g_ij = ∂E/∂r_ij of their sum (eV/Å).
+
+    For engines that have edge vectors of their own making; the arguments are those of `predict`.
+
+    Args:
+        model: the architecture; static under jit.
+        params: its parameters.
+        graph: batch in the layout of `allegro_jax.graphs`, of whose arrays positions, shifts and
+            cells are not used.
+        vectors: r_ij of its edges (Å), zero on padding.
+        in_blocks: see `predict`.
+        of_edges: see `predict`.
+    """
+    params = rounded(model.config, params)
 
     def total_energy(vectors: Array) -> tuple[Array, Array]:
         atomic = _atomic_energies(model, {"params": params, **(of_edges or {})}, graph, vectors)
@@ -181,15 +214,9 @@ def predict(
     plan = plan_blocks(model.config, graph) if in_blocks and not of_edges else None
     if plan is None:
         gradients, atomic = jax.grad(total_energy, has_aux=True)(vectors)
-    else:
-        variables = {"params": params, **prepared_variables(model.config, params)}
-        atomic, gradients = evaluate_blocks(model, plan, variables, vectors, _centred(graph))
-    return Predictions(
-        energy=_sum_over_graphs(atomic, graph),
-        forces=_forces(gradients, graph, atomic.shape[0]),
-        atomic_energies=atomic,
-        stress=_stress(vectors, gradients, graph),
-    )
+        return atomic, gradients
+    variables = {"params": params, **prepared_variables(model.config, params)}
+    return evaluate_blocks(model, plan, variables, vectors, _centred(graph))
 
 
 compiled_predict = jax.jit(predict, static_argnums=0)

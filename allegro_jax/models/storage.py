@@ -19,24 +19,30 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from allegro_jax.configs import ModelConfig, config_from_json
+from allegro_jax.configs import D3, ModelConfig, config_from_json
 from allegro_jax.models.energy import Params
 
 FORMAT = "allegro_jax potential"
 FORMAT_VERSION = 1
+WITH_DISPERSION = 2
+"""Version of folders that name a dispersion correction, which earlier releases would leave out."""
 CONFIG = "config.json"
 COMMITTEE = "committee.json"
 """What the folder of a committee has instead; see `committee_storage`."""
 
 
 def write_potential(
-    folder: str | Path, config: ModelConfig, params: Params, atomic_energies: Mapping[str, float]
+    folder: str | Path,
+    config: ModelConfig,
+    params: Params,
+    atomic_energies: Mapping[str, float],
+    dispersion: D3 | None = None,
 ) -> None:
     """Writes a potential into `folder`, which is made if need be; other files there stay."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
-    arrays: dict[str, Any] = {name: _storable(leaf) for name, leaf in flatten(params).items()}
+    arrays: dict[str, Any] = {name: storable(leaf) for name, leaf in flatten(params).items()}
     np.savez(buffer, **arrays)
     content = buffer.getvalue()
     file_name = f"params-{hashlib.sha256(content).hexdigest()[:12]}.npz"
@@ -48,6 +54,8 @@ def write_potential(
         "atomic_energies": {name: float(energy) for name, energy in atomic_energies.items()},
         "config": config.to_json(),
     }
+    if dispersion is not None:
+        header |= {"format_version": WITH_DISPERSION, "dispersion": dispersion.to_json()}
     replace_file(folder / CONFIG, json.dumps(header, indent=2).encode())
     (folder / COMMITTEE).unlink(missing_ok=True)  # the folder holds a single potential now
     for old in folder.glob("params-*.npz"):
@@ -55,7 +63,9 @@ def write_potential(
             old.unlink()
 
 
-def read_potential(folder: str | Path) -> tuple[ModelConfig, Params, dict[str, float]]:
+def read_potential(
+    folder: str | Path,
+) -> tuple[ModelConfig, Params, dict[str, float], D3 | None]:
     """Reads what `write_potential` wrote.
 
     Raises:
@@ -68,7 +78,9 @@ def read_potential(folder: str | Path) -> tuple[ModelConfig, Params, dict[str, f
         with np.load(folder / header["params"], allow_pickle=False) as archive:
             params = unflatten({name: archive[name] for name in archive.files})
         config = config_from_json(header["config"])
-        return config, params, dict(header["atomic_energies"])
+        dispersion = header.get("dispersion")
+        added = None if dispersion is None else D3.of(dispersion)
+        return config, params, dict(header["atomic_energies"]), added
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(f"The potential in {folder} is incomplete: {error}.") from error
 
@@ -89,9 +101,10 @@ def _read_header(folder: Path) -> dict[str, Any]:
             "Give the folder that Potential.save wrote."
         ) from error
     version = header.get("format_version")
-    if (found, version) != (FORMAT, FORMAT_VERSION):
+    expected = WITH_DISPERSION if "dispersion" in header else FORMAT_VERSION
+    if (found, version) != (FORMAT, expected):
         raise ValueError(
-            f"Expected format {FORMAT!r} of version {FORMAT_VERSION} in {folder / CONFIG}; got "
+            f"Expected format {FORMAT!r} of version {expected} in {folder / CONFIG}; got "
             f"{found!r} of version {version!r}. Read it with the release that wrote it."
         )
     return header
@@ -137,7 +150,7 @@ def unflatten(arrays: Mapping[str, Any]) -> Params:
     return params
 
 
-def _storable(array: Any) -> np.ndarray:
+def storable(array: Any) -> np.ndarray:
     """Npz files know no bfloat16; float32 holds the same values."""
     array = np.asarray(array)
     return array.astype(np.float32) if array.dtype == jnp.bfloat16 else array

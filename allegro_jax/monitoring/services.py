@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from allegro_jax.extras import imported
 
 
 class TensorBoard:
@@ -20,11 +21,11 @@ class TensorBoard:
         folder: Where; made when missing.
 
     Raises:
-        ValueError: If tensorboardX is not installed.
+        MissingExtraError: tensorboardX is not installed.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._module = _imported("tensorboardX", "tensorboard")
+        self._module = imported("tensorboardX", "tensorboard", "this log")
         self._folder = folder
         self._writer: Any = None
 
@@ -57,11 +58,11 @@ class WandB:
         config: Settings to show beside the run.
 
     Raises:
-        ValueError: If wandb is not installed.
+        MissingExtraError: wandb is not installed.
     """
 
     def __init__(self, project: str, folder: Path, config: Mapping[str, Any]) -> None:
-        self._module = _imported("wandb", "wandb")
+        self._module = imported("wandb", "wandb", "this log")
         self._project, self._folder, self._config = project, folder, dict(config)
         self._run: Any = None
         self._name, self._sent, self._step = "", -1, -1
@@ -104,13 +105,3 @@ class WandB:
         temporary = self._file.with_suffix(".tmp")
         temporary.write_text(json.dumps({"id": self._name, "step": max(step, self._sent)}))
         temporary.replace(self._file)
-
-
-def _imported(module: str, extra: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            f"this log needs the package {module}, which is not installed: "
-            f"pip install 'allegro-jax[{extra}]'"
-        ) from error

@@ -1,5 +1,8 @@
 """Ziegler-Biersack-Littmark screened nuclear repulsion."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -32,3 +35,21 @@ def zbl_edge_energies(
     screening = sum((c * jnp.exp(-a * y) for c, a in _SCREENING), start=np.zeros((), y.dtype))
     half_coulomb = 0.5 * COULOMB_EV_ANGSTROM * z_i * z_j / lengths
     return half_coulomb * screening * polynomial_envelope(x, p)
+
+
+def repulsion_cutoffs(
+    cutoff: float | Literal["covalent"], numbers: Sequence[int]
+) -> Float[np.ndarray, "types types"]:
+    """Returns the distance (Å) at which the repulsion of every pair of types vanishes.
+
+    Args:
+        cutoff: one distance for all pairs (Å), or "covalent": the sum of the covalent radii of
+            Cordero et al., Dalton Trans. 2832 (2008), 0.2 Å for elements that have none there.
+        numbers: atomic number of every type.
+    """
+    if cutoff != "covalent":
+        return np.full((len(numbers),) * 2, float(cutoff))
+    from ase.data import covalent_radii  # here, to keep imports quick
+
+    radii = covalent_radii[list(numbers)]
+    return radii[:, None] + radii[None, :]

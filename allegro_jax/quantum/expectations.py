@@ -78,5 +78,5 @@ def expectations(
     features = jnp.asarray(features)
     check_shapes(features, weights, circuit)
     name = chosen_simulator(circuit, simulator)
-    check_memory(circuit, len(features), name, features.dtype)
+    check_memory(circuit, features.shape[0], name, features.dtype)
     return SIMULATORS[name](features, jnp.asarray(weights, features.dtype), circuit)

@@ -7,6 +7,8 @@ import itertools
 import math
 from typing import Any, Literal, get_args
 
+from allegro_jax.configs import D3
+
 Loss = Literal["mse", "mae", "huber", "l2"]
 Optimizer = Literal["adam", "adamw", "amsgrad", "muon", "schedule_free"]
 Schedule = Literal["constant", "cosine", "exponential", "step", "plateau"]
@@ -86,6 +88,10 @@ class TrainingConfig:
         references: Reference energies of a potential that is tuned further: "fit" corrects them by
             least squares on what it leaves of the training energies, "keep" leaves those it has;
             either fits those of new elements.
+        dispersion: Correction that the labels have and the model is not to learn, a `D3` or its
+            name, such as "PBE-D3(BJ)". It is taken off all labels before the training, and the
+            potential adds it to what it predicts. None takes that of the potential that is tuned
+            further, if it has one.
 
     Raises:
         ValueError: If a value is outside its range, or settings contradict each other.
@@ -127,6 +133,7 @@ class TrainingConfig:
     members: int = 1
     freeze: tuple[str, ...] = ()
     references: References = "fit"
+    dispersion: D3 | None = None
 
     def __post_init__(self) -> None:
         """Checks every field."""
@@ -141,6 +148,8 @@ class TrainingConfig:
         values = dataclasses.asdict(self)
         values["milestones"], values["freeze"] = list(self.milestones), list(self.freeze)
         values["weight_points"] = [list(point) for point in self.weight_points]
+        if self.dispersion is None:  # runs from before this setting go on
+            del values["dispersion"]
         return values
 
     @classmethod
@@ -152,7 +161,7 @@ class TrainingConfig:
         return cls(**values)
 
     def _make_hashable(self) -> None:
-        """Turns the lists that JSON has into tuples."""
+        """Turns the lists and mappings that JSON has into tuples and configs."""
         try:
             points = tuple(tuple(map(float, point)) for point in self.weight_points)
         except (TypeError, ValueError) as error:
@@ -162,6 +171,8 @@ class TrainingConfig:
             ) from error
         object.__setattr__(self, "weight_points", points)
         object.__setattr__(self, "milestones", tuple(self.milestones))
+        if self.dispersion is not None:
+            object.__setattr__(self, "dispersion", D3.of(self.dispersion))
         parts = [] if isinstance(self.freeze, str) else list(self.freeze)
         named = bool(parts or not self.freeze) and all(isinstance(part, str) for part in parts)
         _require(named, "freeze", "a tuple of names, such as ('embedding',)", self.freeze)

@@ -8,6 +8,7 @@ import jax
 
 from allegro_jax.committee import Committee
 from allegro_jax.datasets import Dataset
+from allegro_jax.dispersion import bare_labels
 from allegro_jax.graphs import GraphStore, graphs_for
 from allegro_jax.graphs.passes import each_batch
 from allegro_jax.models.build import build_model
@@ -34,9 +35,11 @@ def evaluate(
         Those of member k of a committee end with "/member_k".
 
     Raises:
-        ValueError: If `dataset` is empty, or has an element the potential lacks.
+        ValueError: If `dataset` is empty, or has an element the potential lacks, or the potential
+            has a dispersion correction and `dataset` is a store.
     """
     config = potential.config
+    dataset = bare_labels(dataset, potential.dispersion)
     graphs = graphs_for(dataset, config, potential.atomic_energies)
     members = len(potential) if isinstance(potential, Committee) else 1
     step = jax.jit(functools.partial(evaluation_of(members), build_model(config)))

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from allegro_jax.committee import Committee
-from allegro_jax.configs import ModelConfig
+from allegro_jax.configs import D3, ModelConfig
 from allegro_jax.datasets import Dataset
 from allegro_jax.digests import digest
 from allegro_jax.graphs import GraphStore
@@ -84,6 +84,27 @@ def starting_point(
     # Copies: steps take the memory of what they begin with, and `init` is still needed.
     own = [jax.tree.map(jnp.copy, master_params(member)) for member in params]
     return Start(own, references, identity)
+
+
+def dispersion_to_leave_out(
+    training: TrainingConfig, init: Potential | Committee | None
+) -> D3 | None:
+    """Returns the correction that the model is not to learn: that of the settings, or of `init`.
+
+    Raises:
+        ValueError: If both are given and differ; what was learned without one correction is no
+            beginning for learning without another.
+    """
+    if init is None or training.dispersion in (None, init.dispersion):
+        return training.dispersion if init is None else init.dispersion
+    assert training.dispersion is not None
+    asked = training.dispersion.name
+    has = "no dispersion correction" if init.dispersion is None else init.dispersion.name
+    raise ValueError(
+        f"TrainingConfig.dispersion is {asked}, and init has {has}; a potential is tuned with the "
+        "correction it has: leave the setting out, or, if the model has learned labels without "
+        f"dispersion, give init.without_dispersion().with_dispersion({asked!r})"
+    )
 
 
 def fine_tuning_config(init: Potential | Committee, train_set: Dataset | GraphStore) -> ModelConfig:

@@ -17,7 +17,7 @@ import jraph
 from jaxtyping import Array, Float
 
 from allegro_jax.committee import Committee, predict_members, with_members_first
-from allegro_jax.configs import ModelConfig
+from allegro_jax.configs import D3, ModelConfig
 from allegro_jax.models.base import EdgeEnergyModel
 from allegro_jax.models.energy import Params
 from allegro_jax.potential import Potential
@@ -100,9 +100,13 @@ def with_improved(best: Params, new: Params, is_better: Sequence[bool]) -> Param
 
 
 def trained(
-    config: ModelConfig, params: Params, atomic_energies: Mapping[str, float], members: int
+    config: ModelConfig,
+    params: Params,
+    atomic_energies: Mapping[str, float],
+    members: int,
+    dispersion: D3 | None = None,
 ) -> Potential | Committee:
     """Returns what a run has made: a potential, or a committee of several members."""
     if members == 1:
-        return Potential(config, params, atomic_energies)
-    return Committee(config, params, [atomic_energies] * members)
+        return Potential(config, params, atomic_energies, dispersion)
+    return Committee(config, params, [atomic_energies] * members, dispersion)

@@ -15,12 +15,13 @@ from allegro_jax.committee import Committee
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Dataset
 from allegro_jax.digests import data_digest
+from allegro_jax.dispersion import bare_labels
 from allegro_jax.graphs import GraphDataset, GraphStore, graphs_for
 from allegro_jax.potential import Potential
 from allegro_jax.sharding.data import DataParallel, any_process, local_copy
 from allegro_jax.training.config import TrainingConfig
 from allegro_jax.training.elements import check_elements, warn_of_unlearned
-from allegro_jax.training.fine_tuning import starting_point
+from allegro_jax.training.fine_tuning import dispersion_to_leave_out, starting_point
 from allegro_jax.training.footprint import Footprint, footprint
 from allegro_jax.training.history import History, Row, reason_to_stop
 from allegro_jax.training.members import improved, joined, trained, with_improved
@@ -72,6 +73,12 @@ class Run:
         known = () if init is None else init.config.type_names
         check_elements(config, train_set, valid_sets, known)
         warn_of_unlearned(config, train_set, known)
+        data = {} if workdir is None else _identities({"train": train_set, **valid_sets})
+        self._dispersion = dispersion_to_leave_out(training, init)
+        if self._dispersion is not None:
+            data["dispersion"] = self._dispersion.to_json()
+        train_set = bare_labels(train_set, self._dispersion)
+        valid_sets = {name: bare_labels(own, self._dispersion) for name, own in valid_sets.items()}
         start = starting_point(config, training, train_set, init)
         self._references = start.atomic_energies
         self._devices = DataParallel.over(training.batch_size, training.devices)
@@ -82,7 +89,6 @@ class Run:
         state = joined([initial_state(params, training) for params in start.params])
         self._state = self._devices.replicate(state)
         self._best_params = jax.tree.map(jnp.copy, self._state.averaged)
-        data = {} if workdir is None else _identities({"train": train_set, **valid_sets})
         if start.digest is not None:
             data["init"] = start.digest
         others = {"model": config.to_json(), "data": data}
@@ -190,7 +196,8 @@ class Run:
                 f"kept; lower the learning rate (it is {self._training.learning_rate:g})"
             )
         params = local_copy(self._best_params)
-        return trained(self._config, params, self._references, self._training.members)
+        settings = self._references, self._training.members, self._dispersion
+        return trained(self._config, params, *settings)
 
     def close(self) -> None:
         """Releases the work directory."""

@@ -68,13 +68,13 @@ def _lock(file: IO[str], folder: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise ValueError(
-            f"another training runs in {folder}: {_holder(file)}. Wait for it or end it, or use "
+            f"another run is going on in {folder}: {_holder(file)}. Wait for it or end it, or use "
             "another work directory"
         ) from error
     except OSError as error:
         warnings.warn(
             f"{folder} is on a file system without locks ({error.strerror}): make sure that no "
-            "other training uses it",
+            "other run uses it",
             RuntimeWarning,
             stacklevel=2,
         )

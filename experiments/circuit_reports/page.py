@@ -15,7 +15,7 @@ from allegro_jax.quantum.circuits import QDICircuit
 from experiments.circuit_reports import figures
 from experiments.circuit_reports.measurements import FisherNumbers, Measurements
 from experiments.circuit_reports.numbers import decays, floor, haar_entanglement, numbers
-from experiments.page import STYLE
+from experiments.searches.page import STYLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -22,6 +22,8 @@ def get_config(dataset: str = "rmd17-aspirin") -> ConfigDict:
     config.data.by_group = False
     config.params = ConfigDict(dict(spaces.DEFAULTS))
     config.training.time_limit_s = 1800.0
+    config.model.pair_potential = placeholder(str)  # "zbl" or "zbl-covalent"
     config.training.devices = placeholder(int)
+    config.training.dispersion = placeholder(str)  # such as "PBE-D3(BJ)"
     config.training.resident_gb = 1.0
     return config

@@ -12,13 +12,14 @@ from typing import Any
 import ase.io
 from ase import Atoms
 
+from allegro_jax.training.workdir import claimed
 from experiments.culi_recipe.calculators import Labeller
 from experiments.culi_recipe.courses import quenched, relaxed
 from experiments.culi_recipe.metals import Metal, equilibrium
 from experiments.culi_recipe.recipe import Recipe
 from experiments.culi_recipe.recording import CalculationError, RecordedCalculator
-from experiments.culi_recipe.structures import Start, starts
-from experiments.records import write_json
+from experiments.culi_recipe.structures import Start, digits, starts
+from experiments.searches.records import write_json
 
 KINDS = ("slab", "vacancy", "vacancy_2x2", "adatom", "interface")
 PUBLISHED = {"slab": 26, "vacancy": 34, "vacancy_2x2": 34, "adatom": 537}
@@ -48,13 +49,21 @@ def build(
         The file with all frames.
 
     Raises:
-        ValueError: If the folder holds another recipe, the calculator has no minimum for a metal,
-            or nothing could be calculated.
-        OSError: If the folder cannot be written.
+        ValueError: If the folder holds another recipe, is in use or cannot be written, the
+            calculator has no minimum for a metal, or nothing could be calculated.
     """
+    with claimed(workdir):
+        return _build(recipe, label, workdir, lattice, say)
+
+
+def _build(
+    recipe: Recipe, label: Labeller, workdir: Path, lattice: dict[str, float] | None, say: Say
+) -> Path:
     claim(workdir, recipe, label, lattice)
     metals = [_metal(symbol, label, lattice, workdir) for symbol in ("Li", "Cu")]
     begun = prepared(metals, recipe, workdir)
+    for plane in unmatched(metals, recipe, begun):
+        say(f"({plane}): no interface matches within the recipe's tolerances and max_area")
     failures = _read(workdir / "failures.json")
     for number, start in enumerate(begun, 1):
         place = f"{number}/{len(begun)} {start.name}"
@@ -80,6 +89,7 @@ def claim(workdir: Path, recipe: Recipe, label: Labeller, lattice: dict[str, flo
     asked = {
         "recipe": recipe.to_json(),
         "calculator": label.name,
+        "settings": label.settings,
         "lattice": lattice,
         "versions": label.versions,
     }
@@ -88,7 +98,7 @@ def claim(workdir: Path, recipe: Recipe, label: Labeller, lattice: dict[str, flo
         write_json(path, asked)
         return
     found = json.loads(path.read_text())
-    for name in ("recipe", "calculator", "lattice"):
+    for name in ("recipe", "calculator", "settings", "lattice"):
         if found[name] != asked[name]:
             raise ValueError(
                 f"{workdir} holds a build with {name} {found[name]}, asked for is {asked[name]}; "
@@ -97,16 +107,37 @@ def claim(workdir: Path, recipe: Recipe, label: Labeller, lattice: dict[str, flo
 
 
 def prepared(metals: list[Metal], recipe: Recipe, workdir: Path) -> list[Start]:
-    """Returns the structures to begin from; building them takes minutes, so they are kept."""
+    """Returns the structures to begin from; building them takes minutes, so they are kept.
+
+    Raises:
+        ValueError: If the folder holds those of another recipe or of other lattice constants.
+    """
+    lattice = {metal.symbol: metal.lattice_constant for metal in metals}
+    asked = {"recipe": recipe.to_json(), "lattice": lattice}
     path, index = workdir / "structures.extxyz", workdir / "structures.json"
     if not index.exists():
         found = list(starts(*metals, recipe))
         _write_frames(path, [start.atoms for start in found])
         fields = ("name", "kind", "group", "course", "about")
-        write_json(index, [{name: getattr(start, name) for name in fields} for start in found])
+        rows = [{name: getattr(start, name) for name in fields} for start in found]
+        write_json(index, {**asked, "starts": rows})
+    kept = json.loads(index.read_text())
+    for name, value in asked.items():
+        if kept[name] != value:
+            raise ValueError(
+                f"{workdir} holds structures with {name} {kept[name]}, asked for is {value}; "
+                "give another --workdir"
+            )
     frames = ase.io.read(path, ":")
-    rows = zip(json.loads(index.read_text()), frames, strict=True)
-    return [Start(atoms=atoms, **row) for row, atoms in rows]
+    pairs = zip(kept["starts"], frames, strict=True)
+    return [Start(atoms=atoms, **row) for row, atoms in pairs]
+
+
+def unmatched(metals: list[Metal], recipe: Recipe, begun: Iterable[Start]) -> list[str]:
+    """Returns the planes of which no interface could be built."""
+    matched = {start.about["plane"] for start in begun if start.kind == "interface"}
+    planes = [digits(plane) for plane in metals[0].planes(recipe)]
+    return [plane for plane in planes if plane not in matched]
 
 
 def run(start: Start, recipe: Recipe, label: Labeller, workdir: Path) -> list[Atoms]:
@@ -118,7 +149,7 @@ def run(start: Start, recipe: Recipe, label: Labeller, workdir: Path) -> list[At
     record = workdir / "running" / f"{start.name}.jsonl"
     record.parent.mkdir(parents=True, exist_ok=True)
     calculator = RecordedCalculator(label.make(start.atoms), record)
-    frames = list(_described(_course(start, calculator, recipe), start, label))
+    frames = list(_described(_course(start, calculator, recipe), start, recipe, label))
     _write_frames(_frames_file(workdir, start.name), frames)
     record.unlink()
     return frames
@@ -130,7 +161,9 @@ def _course(start: Start, calculator: RecordedCalculator, recipe: Recipe) -> Ite
     return quenched(start.atoms, calculator, recipe, start.name)
 
 
-def _described(frames: Iterable[Atoms], start: Start, label: Labeller) -> Iterator[Atoms]:
+def _described(
+    frames: Iterable[Atoms], start: Start, recipe: Recipe, label: Labeller
+) -> Iterator[Atoms]:
     """Adds to every frame where it comes from; `config_type` is the group that splits keep."""
     for frame in frames:
         frame.info |= {
@@ -138,6 +171,9 @@ def _described(frames: Iterable[Atoms], start: Start, label: Labeller) -> Iterat
             "kind": start.kind,
             "start": start.name,
             "calculator": label.name,
+            "calculator_settings": label.settings or "none",
+            "versions": ", ".join(f"{name} {found}" for name, found in label.versions.items()),
+            "seed": recipe.seed,
             **start.about,
         }
         yield frame
@@ -175,7 +211,9 @@ def _metal(symbol: str, label: Labeller, lattice: dict[str, float] | None, workd
     path = workdir / "lattice.json"
     known = _read(path)
     if symbol not in known:
-        known[symbol] = equilibrium(symbol, label).lattice_constant
+        records = workdir / "running"
+        records.mkdir(exist_ok=True)
+        known[symbol] = equilibrium(symbol, label, records).lattice_constant
         write_json(path, known)
     return Metal(symbol, known[symbol])
 

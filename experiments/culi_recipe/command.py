@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.culi_recipe.build import PUBLISHED, build, counts, prepared
+from allegro_jax.training.workdir import claimed
+from experiments.culi_recipe.build import PUBLISHED, build, counts, prepared, unmatched
 from experiments.culi_recipe.calculators import FORMS, labeller
 from experiments.culi_recipe.metals import Metal
 from experiments.culi_recipe.recipe import RECIPES, Recipe
@@ -48,6 +50,8 @@ def lattice(lengths: Sequence[str] | None) -> dict[str, float] | None:
         raise ValueError(
             f"--lattice takes two numbers, of Li and Cu in Å, got {lengths}"
         ) from error
+    if not (math.isfinite(li) and li > 0 and math.isfinite(cu) and cu > 0):
+        raise ValueError(f"--lattice takes positive lengths in Å, got {lengths}")
     return {"Li": li, "Cu": cu}
 
 
@@ -55,14 +59,18 @@ def structures_only(recipe: Recipe, lattice: dict[str, float] | None, workdir: P
     """Builds the structures and returns how many there are, beside the published numbers.
 
     Raises:
-        ValueError: If the lattice constants are missing.
+        ValueError: If the lattice constants are missing, or the folder holds other structures.
     """
     if lattice is None:
         raise ValueError("without a calculator the lattice constants are needed: --lattice=LI,CU")
     metals = [Metal(symbol, length) for symbol, length in lattice.items()]
-    found = counts(prepared(metals, recipe, workdir))
+    with claimed(workdir):
+        begun = prepared(metals, recipe, workdir)
+    found = counts(begun)
     lines = [f"{kind}: {number} (published: {PUBLISHED.get(kind, 'not said')})"
              for kind, number in found.items()]  # fmt: skip
+    missing = ", ".join(unmatched(metals, recipe, begun)) or "none"
+    lines.append(f"planes without an interface: {missing}")
     return "\n".join([*lines, f"in {workdir / 'structures.extxyz'}"])
 
 
@@ -76,7 +84,7 @@ def build_all(
     """
     if calculator is None:
         raise ValueError(f"--calculator says what labels the structures: {FORMS}")
-    path = build(recipe, labeller(calculator), workdir, lattice, _say)
+    path = build(recipe, labeller(calculator, workdir / "vasp"), workdir, lattice, _say)
     return f"{path} is complete; python -m experiments.train --dataset={path} trains on it"
 
 

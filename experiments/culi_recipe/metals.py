@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from ase.build import bulk
 from ase.eos import EquationOfState
 
 from experiments.culi_recipe.recipe import Recipe
+from experiments.culi_recipe.recording import CalculationError, RecordedCalculator
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -55,21 +57,32 @@ def _openness(plane: Plane) -> tuple[int, Plane]:
     return sum(index**2 for index in plane), plane
 
 
-def equilibrium(symbol: str, label: Labeller) -> Metal:
+def equilibrium(symbol: str, label: Labeller, records: Path | None = None) -> Metal:
     """Returns the metal at the lattice constant that the calculator prefers.
 
     The third-order inverse polynomial of ASE's `EquationOfState` over ±6 % about the measured one.
 
+    Args:
+        symbol: "Li" or "Cu".
+        label: What calculates.
+        records: Folder that keeps every energy, so that a killed search goes on.
+
     Raises:
-        ValueError: If the energies have no minimum there.
+        ValueError: If the energies have no minimum there, or a calculation fails.
     """
     kind, measured = CRYSTALS[symbol]
     volumes, energies = [], []
-    for stretch in np.linspace(0.94, 1.06, 7):
+    for number, stretch in enumerate(np.linspace(0.94, 1.06, 7)):
         atoms = bulk(symbol, kind, a=measured * stretch, cubic=True)
-        atoms.calc = label.make(atoms)
+        record = records and records / f"lattice-{symbol}-{number}.jsonl"
+        atoms.calc = RecordedCalculator(label.make(atoms), record)
         volumes.append(atoms.get_volume())
-        energies.append(atoms.get_potential_energy())
+        try:
+            energies.append(atoms.get_potential_energy())
+        except CalculationError as error:
+            raise ValueError(
+                f"the lattice constant of {symbol} needs a calculation that failed: {error}"
+            ) from error
     lowest = int(np.argmin(energies))
     if lowest in (0, len(energies) - 1):
         raise ValueError(

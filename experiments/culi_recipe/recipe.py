@@ -24,6 +24,7 @@ class Recipe:
         area_tolerance: Largest relative difference of the areas that an interface matches.
         length_tolerance: Of the lengths of its vectors (open).
         angle_tolerance: Of their angle, rad (open).
+        min_length: Shortest period in the plane of an interface, Å (open).
         max_area: Largest area of an interface that is tried, Å² (open).
         gap: Between the metals, and from the film to the next period, Å.
         interface_li_thickness: Least thickness of Li in an interface, Å (open).
@@ -51,6 +52,7 @@ class Recipe:
     area_tolerance: float = 0.09
     length_tolerance: float = 0.03
     angle_tolerance: float = 0.01
+    min_length: float = 4.9
     max_area: float = 200.0
     gap: float = 3.0
     interface_li_thickness: float = 8.0
@@ -75,8 +77,12 @@ class Recipe:
         """
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if value is None:
+            if value is None and field.name == "planes":
                 continue
+            expected = int if str(field.type).startswith("int") else (int, float)
+            if isinstance(value, bool) or not isinstance(value, expected):
+                kind = "a whole number" if expected is int else "a number"
+                raise ValueError(f"{field.name} must be {kind}, got {value!r}")
             least = 0 if field.name in ("hold_ps", "seed", "vacuum") else math.ulp(0.0)
             if not (math.isfinite(value) and value >= least):
                 raise ValueError(f"{field.name} must be finite and positive, got {value}")
@@ -111,6 +117,7 @@ SMALL = Recipe(
     relaxed_layers=1,
     interface_li_thickness=5.0,
     interface_cu_thickness=3.0,
+    min_length=3.0,
     max_area=60.0,
     hold_ps=0.02,
     cooling_rate=2.95e4,

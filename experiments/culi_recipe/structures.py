@@ -46,10 +46,16 @@ def starts(li: Metal, cu: Metal, recipe: Recipe) -> Iterator[Start]:
 
 
 def _of_slab(metal: Metal, plane: Plane, recipe: Recipe) -> Iterator[Start]:
-    group = f"{metal.symbol}-{_digits(plane)}"
-    about = {"metal": metal.symbol, "plane": _digits(plane)}
+    group = f"{metal.symbol}-{digits(plane)}"
     structure = slabs.slab(metal, plane, recipe)
-    yield Start(f"slab-{group}", "slab", group, "relaxed", slabs.atoms_of(structure), about)
+    about = {
+        "metal": metal.symbol,
+        "plane": digits(plane),
+        "termination_shift": round(float(structure.shift), 5),
+    }
+    name = f"slab-{group}"
+    yield Start(name, "slab", group, "relaxed", slabs.atoms_of(structure), dict(about))
+    about["parent"] = name
     for kind, repeat in (("vacancy", 1), ("vacancy_2x2", 2)):
         for number, atoms in enumerate(slabs.vacancies(structure, repeat)):
             yield Start(f"{kind}-{group}-{number}", kind, group, "relaxed", atoms, about)
@@ -62,9 +68,11 @@ def _of_slab(metal: Metal, plane: Plane, recipe: Recipe) -> Iterator[Start]:
 
 def _of_interface(li: Metal, cu: Metal, plane: Plane, recipe: Recipe) -> Iterator[Start]:
     for number, found in enumerate(interfaces.interfaces(li, cu, plane, recipe)):
-        name = f"interface-{_digits(plane)}-{number}"
+        name = f"interface-{digits(plane)}-{number}"
         about = {
-            "plane": _digits(plane),
+            "plane": digits(plane),
+            "li_supercell": found.li_supercell,
+            "cu_supercell": found.cu_supercell,
             "area": round(found.area, 4),
             "area_mismatch": round(found.mismatch, 5),
             "von_mises_strain": round(found.von_mises_strain, 5),
@@ -72,5 +80,6 @@ def _of_interface(li: Metal, cu: Metal, plane: Plane, recipe: Recipe) -> Iterato
         yield Start(name, "interface", name, "quenched", found.atoms, about)
 
 
-def _digits(plane: Plane) -> str:
+def digits(plane: Plane) -> str:
+    """Returns a plane as in names, "310"."""
     return "".join(str(index) for index in plane)

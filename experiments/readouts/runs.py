@@ -20,7 +20,7 @@ from allegro_jax.models.capacity import count_parameters
 from allegro_jax.potential import Potential, Result
 from allegro_jax.training import train
 from experiments.readouts.settings import Settings
-from experiments.records import environment, write_json
+from experiments.searches.records import environment, write_json
 
 Record = dict[str, Any]
 

@@ -9,7 +9,7 @@ from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Splits
 from allegro_jax.fitting import train_and_test
 from allegro_jax.monitoring.selection import callbacks_for
-from experiments.records import environment
+from experiments.searches.records import environment
 from experiments.side_by_side.contestants import Contestant
 from experiments.side_by_side.result import Result
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from experiments.records import write_json
+from experiments.searches.records import write_json
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,12 +4,12 @@ De Winter, van Stein and Bäck, EMO 2021: one point at a time, by predicted hype
 the S-metric with uncertainties (SMS), with what the authors' program does where the paper leaves
 a choice. Numbered steps in the modules are those of that program:
 
-1. :mod:`~samo_cobra.published.proposer`: one random point, then a plain Halton sequence;
-2. to 4. :mod:`~samo_cobra.published.models`: two transforms, six kernels, and their choice by past
-   errors; the errors are measured with moments that already know the new point, as published;
-5. and 6. :mod:`~samo_cobra.published.infill`: criterion and constraints in raw units;
-7. :mod:`~samo_cobra.published.search`: COBYLA from many starts, of adapted number and length;
-8. :mod:`~samo_cobra.published.proposer`: margins of the constraints.
+- 1, :mod:`~samo_cobra.published.proposer`: one random point, then a plain Halton sequence;
+- 2 to 4, :mod:`~samo_cobra.published.models`: two transforms, six kernels, and their choice by past
+  errors; the errors are measured with moments that already know the new point, as published;
+- 5 and 6, :mod:`~samo_cobra.published.infill`: criterion and constraints in raw units;
+- 7, :mod:`~samo_cobra.published.search`: COBYLA from many starts, of adapted number and length;
+- 8, :mod:`~samo_cobra.published.proposer`: margins of the constraints.
 
 What is not as published:
 

@@ -99,6 +99,8 @@ def test_the_calculator_gives_means_and_spreads_while_atoms_move(committee, copp
         assert calculator.get_property("forces_spread_max", atoms) == spread.max()
         energy_spread = calculator.get_property("energy_spread", atoms)
         assert energy_spread == pytest.approx(expected.energy_spread, rel=1e-9)
+        stress_spread = calculator.get_property("stress_spread", atoms)
+        assert stress_spread == pytest.approx(expected.stress_spread, rel=1e-8)
         atoms.rattle(0.02, seed=1)
     assert (calculator.n_builds, len(calculator.capacities)) == (1, 1)
 

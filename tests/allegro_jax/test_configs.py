@@ -79,7 +79,7 @@ CONFIGS = {
         trainable_edge_scales=True,
         readout=QDIReadout(features=8, n_qubits=4),
         avg_num_neighbors=(3.0, 4.0),
-        pair_potential=ZBL(5.0),
+        pair_potential=ZBL(5.0, "covalent"),
     ),
 }
 
@@ -101,6 +101,14 @@ def test_equal_fields_make_equal_configs():
     assert lists != dataclasses.replace(tuples, avg_num_neighbors=2.5)
 
 
+def test_a_pair_potential_is_chosen_by_name_or_by_its_fields():
+    config = AllegroConfig(**MINIMAL, pair_potential=ZBL(cutoff="covalent"))
+    for value in ("zbl-covalent", "ZBL-covalent", {"cutoff": "covalent"}):
+        assert AllegroConfig(**MINIMAL, pair_potential=value) == config
+    assert AllegroConfig(**MINIMAL, pair_potential="zbl").pair_potential == ZBL()
+    assert AllegroConfig(**MINIMAL).pair_potential is None
+
+
 INVALID = {
     "type_names": [(), ("H", "H"), ("H", "Xx")],
     "cutoff": [0.0, -1.0, float("nan"), "5"],
@@ -118,7 +126,7 @@ INVALID = {
     "avg_num_neighbors": [0.0, (1.0,), None],
     "per_type_energy_scales": [(1.0, 2.0, 3.0)],
     "per_type_energy_shifts": [float("nan")],
-    "pair_potential": ["ZBL"],
+    "pair_potential": ["lj", 6.0],
     "tensor_product": ["cuda"],
     "precision": ["float32"],
 }
@@ -171,6 +179,9 @@ def test_an_invalid_field_is_named_with_the_value_received(field, value):
         (lambda: TrigonometricControl(seed=-1), "seed"),
         (lambda: Precision(network="float16"), "network"),
         (lambda: ZBL(polynomial_cutoff_p=1), "polynomial_cutoff_p"),
+        (lambda: ZBL(cutoff=0.0), "ZBL.cutoff.*positive.*got 0.0"),
+        (lambda: AllegroConfig(**MINIMAL, pair_potential={"p": 6}), r"ZBL has no fields \['p'\]"),
+        (lambda: AllegroConfig(**MINIMAL, pair_potential=ZBL(cutoff=9.0)), "at most.*4.0 Å.*9.0"),
         (lambda: SplineBasis(num_splines=4, span=4), "span"),
     ],
 )

@@ -35,7 +35,9 @@ SAFE_CALLS = {"Sharding", "SPMDFullToShardShape", "SPMDShardToFullShape"}
 """Annotations for the compiler that leave no call in the program."""
 
 ALL_READOUTS = READOUTS | {"qdi by qnode": dataclasses.replace(READOUTS["qdi"], simulator="qnode")}
-EVERYDAY = [("2025", "mlp"), ("2025", "qdi")]
+EVERYDAY = [("2025", "qdi")]
+"""It has the perceptron of the plain readout as well."""
+
 MODELS = [
     pytest.param(*names, marks=[] if names in EVERYDAY else pytest.mark.slow)
     for names in itertools.product(SIZES, ALL_READOUTS)
@@ -52,7 +54,7 @@ export.register_pytree_node_serialization(
 
 
 def model_config(architecture, readout):
-    options = {"type_names": ("Cu",), "cutoff": 3.0, "l_max": 2, "pair_potential": ZBL()}
+    options = {"type_names": ("Cu",), "cutoff": 3.0, "pair_potential": ZBL()}
     return dataclasses.replace(small_config(architecture, **options), readout=ALL_READOUTS[readout])
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from ml_collections import ConfigDict
 
+from allegro_jax.potential import Potential, initial_params
 from experiments import search_loop
 from experiments.configs import demo, train
 from experiments.evaluate import evaluate_potential
 from experiments.training_run import train_and_evaluate
+from tests.small_models import small_config
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,7 +63,9 @@ def test_a_truncated_data_file_is_named(tmp_path: Path) -> None:
         search_loop.search(settings(data__path=str(tmp_path)), tmp_path / "search")
 
 
+@pytest.mark.slow
 def test_a_training_in_the_folder_of_another_is_refused(tmp_path: Path) -> None:
+    """Slow, since it trains: `fit` and `train` are tested alike."""
     config = train.get_config("rmd17-benzene")
     config.data.update({"train": 20, "valid": 5, "test": 5})
     config.model.update({"l_max": 0, "num_scalar_features": 4, "num_tensor_features": 1})
@@ -71,12 +75,19 @@ def test_a_training_in_the_folder_of_another_is_refused(tmp_path: Path) -> None:
     config.params.cutoff = 3.5
     with pytest.raises(ValueError, match=r"cutoff was 3\.0, is now 3\.5"):
         train_and_evaluate(config, tmp_path)
-    errors = evaluate_potential(str(tmp_path / "potential"), "rmd17-benzene", "", "test", 50, 1)
+
+
+def test_errors_of_a_potential_are_those_of_a_split_and_of_elements_that_it_knows(
+    tmp_path: Path,
+) -> None:
+    config = small_config(type_names=("H", "C"), l_max=0, num_layers=1, cutoff=2.5)
+    Potential(config, initial_params(config)).save(tmp_path)
+    errors = evaluate_potential(str(tmp_path), "rmd17-benzene", "", "test", 100, 1)
     assert errors["errors"]["forces_mae"] > 0
     with pytest.raises(ValueError, match="no split 'tset'"):
-        evaluate_potential(str(tmp_path / "potential"), "rmd17-benzene", "", "tset", 50, 1)
+        evaluate_potential(str(tmp_path), "rmd17-benzene", "", "tset", 50, 1)
     with pytest.raises(ValueError, match="hold the elements Cu"):
-        evaluate_potential(str(tmp_path / "potential"), "cu", "", "test", 50, 1)
+        evaluate_potential(str(tmp_path), "cu", "", "test", 50, 1)
 
 
 def test_the_program_ends_with_one_line_and_no_traceback(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from ase.geometry import get_layers
 
 from allegro_jax.datasets import group_split, load
 from experiments.culi_recipe import interfaces
-from experiments.culi_recipe.build import build, counts
+from experiments.culi_recipe.build import build, counts, unmatched
 from experiments.culi_recipe.calculators import Labeller, labeller
+from experiments.culi_recipe.command import lattice, structures_only
 from experiments.culi_recipe.command import recipe as recipe_of
 from experiments.culi_recipe.courses import quenched, target
 from experiments.culi_recipe.metals import Metal, equilibrium
@@ -134,6 +135,12 @@ def test_frames_say_where_they_come_from(built: Path) -> None:
     assert last.info["step"] == ONE_PLANE.hold_steps + ONE_PLANE.quench_steps
     assert last.info["target_K"] == pytest.approx(10)
     assert {"plane", "area_mismatch", "von_mises_strain", "temperature_K"} <= set(last.info)
+    assert {"li_supercell", "cu_supercell"} <= set(last.info)
+    assert last.info["seed"] == ONE_PLANE.seed
+    assert "ase " in last.info["versions"]
+    vacancy = next(f for f in ase.io.read(built, ":") if f.info["kind"] == "vacancy")
+    assert vacancy.info["parent"] == f"slab-{vacancy.info['config_type']}"
+    assert "termination_shift" in vacancy.info
 
 
 class _Interrupted(Calculator):
@@ -233,8 +240,42 @@ def test_a_folder_of_another_build_and_wrong_numbers_are_refused(built: Path) ->
         build(other, labeller(LABEL), built.parent, LATTICE)
     with pytest.raises(ValueError, match="the recipe has no 'gaps'; it has max_index"):
         recipe_of("small", ["gaps=3"])
+    with pytest.raises(ValueError, match="frame_interval must be a whole number"):
+        recipe_of("small", ["frame_interval=0.5"])
+    with pytest.raises(ValueError, match="positive lengths"):
+        lattice(["-3.5", "3.6"])
     with pytest.raises(ValueError, match="vacuum must be finite and positive, got -1"):
         recipe_of("small", ["vacuum=-1"])
+
+
+def test_structures_at_other_lattice_constants_are_not_taken_over(tmp_path: Path) -> None:
+    structures_only(ONE_PLANE, LATTICE, tmp_path)
+    with pytest.raises(ValueError, match="holds structures with lattice"):
+        build(ONE_PLANE, labeller(LABEL), tmp_path, {"Li": 3.4, "Cu": 3.6})
+
+
+def test_a_changed_potential_in_the_same_folder_is_refused(built: Path) -> None:
+    changed = dataclasses.replace(labeller(LABEL), settings="sha256 of others")
+    with pytest.raises(ValueError, match="holds a build with settings"):
+        build(ONE_PLANE, changed, built.parent, LATTICE)
+
+
+def test_planes_without_an_interface_are_named(begun: list[Start]) -> None:
+    others = [start for start in begun if start.kind != "interface"]
+    assert unmatched([LI, CU], ONE_PLANE, begun) == []
+    assert unmatched([LI, CU], ONE_PLANE, others) == ["100"]
+
+
+def test_vasp_that_cannot_start_is_refused_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VASP_PP_PATH", raising=False)
+    with pytest.raises(ValueError, match="set VASP_PP_PATH"):
+        labeller("vasp")
+
+
+def test_a_work_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="is a file"):
+        structures_only(ONE_PLANE, LATTICE, tmp_path / "file")
 
 
 def test_what_is_built_is_counted_by_kind(begun: list[Start]) -> None:

@@ -80,10 +80,11 @@ def test_finished_runs_are_not_made_again_and_a_lost_one_is_made_as_before(
     assert len(compared(workdir)) == 4
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_to_the_same_result(
     workdir, tmp_path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Killed after its first epoch, with a checkpoint written."""
+    """Killed after its first epoch, with a checkpoint written. Slow: `train` is tested alike."""
     job = runs.Job(settings("rmd17-benzene", **TINY), "linear", 0)
     splits = job.settings.splits()
     seen: list[float] = []

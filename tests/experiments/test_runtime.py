@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from experiments.runtime import cache_folder, remove_oldest
+from allegro_jax.compilation_cache import cache_folder, remove_oldest
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -60,5 +60,5 @@ def test_the_files_used_longest_ago_are_removed(tmp_path: Path) -> None:
 def test_kinds_of_processors_have_folders_of_their_own(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     here = cache_folder()
-    monkeypatch.setattr("experiments.runtime._processor", lambda: "another")
+    monkeypatch.setattr("allegro_jax.compilation_cache._processor", lambda: "another")
     assert cache_folder() != here

@@ -17,24 +17,24 @@ from allegro_jax.training.evaluation import evaluate
 from experiments import search_loop
 from experiments.configs import demo
 from experiments.data import load_splits
-from experiments.records import TrialRecord, write_json
-from experiments.study import (
+from experiments.searches.lost import LostTrials, this_worker
+from experiments.searches.records import TrialRecord, write_json
+from experiments.searches.storage import open_storage
+from experiments.searches.study import (
     FAILURE,
     WORKER,
     claim_workdir,
     failures,
     n_finished,
-    open_storage,
     open_study,
-    recover,
-    this_worker,
     trial_folder,
 )
+from experiments.searches.worker import ask, suggest
 from samo_cobra.optuna import INTERRUPTED
 
 
 @pytest.fixture
-def config() -> ConfigDict:
+def config(tmp_path_factory: pytest.TempPathFactory) -> ConfigDict:
     """A search of seconds: tiny models on the real data."""
     config = demo.get_config()
     config.trials = 2
@@ -46,6 +46,8 @@ def config() -> ConfigDict:
     config.ranges.update({"qdi_encodings": (1, 1), "qdi_final_width": (4, 8)})
     config.training.time_limit_s = 0.5
     config.timing.update({"batch_size": 10, "passes": 2, "final_passes": 3})
+    config.timing.lock_file = str(tmp_path_factory.mktemp("lock") / "timing")
+    config.objectives = ("forces_mae", "inference_time")
     return config
 
 
@@ -54,10 +56,11 @@ def record(variant: str, number: int, params: dict, objectives: list[float]) -> 
         variant=variant, number=number, params=params, objectives=objectives, valid={}, history=[],
         latency={}, cost={}, seconds={"compilation": 2.0}, compilations=3, n_parameters=1, seed=0,
         stopped_by="max_epochs", environment={},
+        measured=dict(zip(("forces_mae", "inference_time"), objectives, strict=True)),
     )  # fmt: skip
 
 
-def fake_trial(config, splits, variant, number, params, folder, on_epoch=None):
+def fake_trial(config, splits, variant, number, params, folder, **_):
     made = record(variant, number, dict(params), [params["cutoff"], 1.0 / params["cutoff"]])
     made.save(folder / "record.json")
     return made
@@ -89,7 +92,7 @@ def test_a_search_of_all_variants_leaves_front_report_and_potentials(
     assert "http" not in page.replace("http-equiv", "")
     assert (workdir / "front.png").read_bytes().startswith(b"\x89PNG")
     assert len((workdir / "trials.csv").read_text().splitlines()) == 4
-    assert "valid meV/Å" in capsys.readouterr().out
+    assert "valid forces meV/Å" in capsys.readouterr().out
     valid = load_splits(config.data).valid
     for variant, trials in result.records.items():
         potential = Potential.load(workdir / "best" / variant)
@@ -114,7 +117,7 @@ def test_more_trials_can_be_asked_later(config: ConfigDict, tmp_path: Path, quic
 def test_a_trial_that_raises_is_recorded_with_its_reason_and_the_search_goes_on(
     config: ConfigDict, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def sometimes(config, splits, variant, number, params, folder, on_epoch=None):
+    def sometimes(config, splits, variant, number, params, folder, **_):
         if variant == "allegro-mlp" and number == 0:
             raise MemoryError("RESOURCE_EXHAUSTED: out of memory")
         return fake_trial(config, splits, variant, number, params, folder)
@@ -129,7 +132,7 @@ def test_a_trial_that_raises_is_recorded_with_its_reason_and_the_search_goes_on(
 def test_ctrl_c_does_not_count_and_the_search_continues(
     config: ConfigDict, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -142,12 +145,14 @@ def test_ctrl_c_does_not_count_and_the_search_continues(
         assert len(done) == 2
         stopped = study.get_trials(states=(TrialState.FAIL,))
         assert all(trial.user_attrs[INTERRUPTED] for trial in stopped)
+        again = {tuple(trial.params.values()) for trial in stopped}
+        assert again <= {tuple(trial.params.values()) for trial in done}
 
 
 def test_a_full_disk_stops_the_search_and_costs_no_trial(
     config: ConfigDict, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
@@ -163,7 +168,7 @@ def test_a_storage_of_another_search_is_refused(config: ConfigDict, tmp_path: Pa
     config.storage = f"sqlite:///{tmp_path}/shared.db"
     studies(config, tmp_path)
     config.data.name = "rmd17-aspirin"
-    with pytest.raises(ValueError, match="the storage holds another search: data was"):
+    with pytest.raises(ValueError, match="as the study 'allegro' another search: data was"):
         studies(config, tmp_path)
 
 
@@ -176,16 +181,16 @@ def dead_worker() -> dict[str, object]:
 def test_a_trial_of_a_dead_process_is_queued_again_once(config: ConfigDict, tmp_path: Path) -> None:
     claim_workdir(tmp_path, config)
     study = studies(config, tmp_path)["allegro"]
-    trial = study.ask()
+    trial = ask(study)
     trial.set_user_attr(WORKER, dead_worker())
-    params = search_loop.suggest(trial, config, "allegro")
-    assert len(recover(study, tmp_path)) == 1
-    assert recover(study, tmp_path) == []
+    params = suggest(trial, config, "allegro")
+    assert len(LostTrials(tmp_path).settle(study)) == 1
+    assert LostTrials(tmp_path).settle(study) == []
     assert n_finished(study) == 0
-    again = study.ask()
-    assert search_loop.suggest(again, config, "allegro") == params
+    again = ask(study)
+    assert suggest(again, config, "allegro") == params
     again.set_user_attr(WORKER, dead_worker())
-    assert "died twice" in recover(study, tmp_path)[0]
+    assert "died twice" in LostTrials(tmp_path).settle(study)[0]
     assert "died twice" in failures(study)[again.number]
     assert n_finished(study) == 1
 
@@ -195,12 +200,12 @@ def test_a_record_on_the_disk_is_kept_though_its_process_died_before_telling(
 ) -> None:
     claim_workdir(tmp_path, config)
     study = studies(config, tmp_path)["allegro"]
-    trial = study.ask()
+    trial = ask(study)
     trial.set_user_attr(WORKER, dead_worker())
-    params = search_loop.suggest(trial, config, "allegro")
+    params = suggest(trial, config, "allegro")
     path = trial_folder(tmp_path, "allegro", trial.number) / "record.json"
     record("allegro", trial.number, params, [0.1, 0.2]).save(path)
-    recover(study, tmp_path)
+    LostTrials(tmp_path).settle(study)
     assert study.trials[0].state == TrialState.COMPLETE
     assert study.trials[0].values == [0.1, 0.2]
 
@@ -208,8 +213,8 @@ def test_a_record_on_the_disk_is_kept_though_its_process_died_before_telling(
 def test_a_trial_of_a_living_process_is_left_alone(config: ConfigDict, tmp_path: Path) -> None:
     claim_workdir(tmp_path, config)
     study = studies(config, tmp_path)["allegro"]
-    study.ask().set_user_attr(WORKER, this_worker())
-    assert recover(study, tmp_path) == []
+    ask(study).set_user_attr(WORKER, this_worker())
+    assert LostTrials(tmp_path).settle(study) == []
     assert n_finished(study) == 1
 
 

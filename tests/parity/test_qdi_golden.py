@@ -57,7 +57,15 @@ def test_the_other_simulators_give_the_golden_values_to_1e_10(entry, simulate, x
 PAPER_READOUT = [entry for entry in GOLDEN if entry["measure"] == "Y" and entry["n_weights"] <= 72]
 
 
-@pytest.mark.parametrize("entry", PAPER_READOUT, ids=name_of)
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(
+            entry, id=name_of(entry), marks=[] if entry["n_weights"] <= 24 else pytest.mark.slow
+        )
+        for entry in PAPER_READOUT
+    ],
+)
 def test_jitted_expectations_equal_the_golden_values_on_every_edge_of_a_batch(entry, x64):
     circuit = circuit_of(entry)
     features, weights = inputs_of(circuit)

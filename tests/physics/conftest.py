@@ -10,7 +10,7 @@ from ase.build import bulk, molecule
 
 from allegro_jax.graphs import Capacity
 from allegro_jax.potential import Potential, initial_params
-from tests.small_models import DOUBLE, EVERYDAY_MODELS, MODELS, small_config
+from tests.small_models import DOUBLE, MODELS, everyday, small_config
 
 CAPACITY = Capacity(atoms=160, edges=1600, graphs=16)
 """Padded size of every evaluation, so that each model compiles once for all tests."""
@@ -41,9 +41,9 @@ def each_potential(request):
     return make_potential(*request.param)
 
 
-@pytest.fixture(params=EVERYDAY_MODELS)
+@pytest.fixture(params=everyday(("2025", "qdi"), ("2023", "mlp")))
 def everyday_potential(request):
-    """Likewise, for tests that compile much; models beyond the everyday ones are slow tests."""
+    """Likewise, for tests that compile much: both architectures, and a circuit."""
     return make_potential(*request.param)
 
 

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 
+import allegro_jax as aj
 from allegro_jax.configs import ZBL, SplineBasis
+from allegro_jax.fitting import as_dataset
 
 from .conftest import evaluate, make_potential
 
@@ -114,14 +117,31 @@ def test_a_supercell_has_multiples_of_the_energy_and_the_same_stress(each_potent
     np.testing.assert_allclose(many.stress, one.stress, atol=1e-13)
 
 
-def test_zbl_repels_atoms_that_come_close():
-    variants = (make_potential(pair_potential=ZBL()), make_potential())
-    close = Atoms("OO", [[0, 0, 0], [0, 0, 0.2]])
-    # k Z² / r with the universal screening function, from the published constants.
-    y = 2 * 8**0.23 * 0.2 / 0.46850
+def zbl_by_hand(r, reach):
+    """k Z² / r of two oxygen atoms with the universal screening function (eV)."""
+    y = 2 * 8**0.23 * r / 0.46850
     amplitudes, rates = [0.02817, 0.28022, 0.50986, 0.18175], [0.20162, 0.40290, 0.94229, 3.19980]
-    expected = 14.399645 * 64 / 0.2 * np.dot(amplitudes, np.exp(-y * np.array(rates)))
-    x = 0.2 / CUTOFF
-    expected *= 1 - 28 * x**6 + 48 * x**7 - 21 * x**8
-    with_zbl, without = (evaluate(potential, [close])[0].energy for potential in variants)
-    assert with_zbl - without == pytest.approx(expected, rel=1e-10)
+    x = r / reach
+    envelope = 1 - 28 * x**6 + 48 * x**7 - 21 * x**8
+    return 14.399645 * 64 / r * np.dot(amplitudes, np.exp(-y * np.array(rates))) * envelope
+
+
+def test_zbl_repels_atoms_that_come_close_and_ends_with_the_covalent_radii():
+    name, reach = "zbl-covalent", 2 * 0.66
+    variants = (make_potential(pair_potential=name), make_potential())
+    pairs = [Atoms("OO", [[0, 0, 0], [0, 0, r]]) for r in (0.2, 1.0, 1.4)]
+    results = [evaluate(potential, pairs) for potential in variants]
+    with_zbl, without = ([result.energy for result in each] for each in results)
+    for r, repelled, bare in zip((0.2, 1.0, 1.4), with_zbl, without, strict=True):
+        expected = zbl_by_hand(r, reach) if r < reach else 0.0
+        assert repelled - bare == pytest.approx(expected, rel=1e-10, abs=1e-10)
+
+
+def test_labels_are_compared_with_the_sum_of_network_and_repulsion():
+    # So a training fits the network to what the repulsion leaves, and takes nothing off labels.
+    potential = make_potential(pair_potential="zbl", per_type_energy_scales=0.0)
+    labelled = [Atoms("OO", [[0, 0, 0], [0, 0, r]]) for r in (0.6, 1.2)]
+    for atoms, r in zip(labelled, (0.6, 1.2), strict=True):
+        atoms.calc = SinglePointCalculator(atoms, energy=zbl_by_hand(r, CUTOFF) - 2 * 23.0)
+    errors = aj.evaluate(potential, as_dataset(labelled), batch_size=2)
+    assert errors["energy_mae"] < 1e-4, "of hundreds of eV, in the float32 of batches"

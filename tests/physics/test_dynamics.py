@@ -7,15 +7,8 @@ from ase.md.verlet import VelocityVerlet
 from .measurements import aspirin, copper, nve, stored, thermalise, thermostat
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "aspirin",
-        pytest.param("aspirin-2023", marks=pytest.mark.slow),
-        pytest.param("aspirin-mlp", marks=pytest.mark.slow),
-        pytest.param("aspirin-qdi", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["aspirin", "aspirin-2023", "aspirin-mlp", "aspirin-qdi"])
 def test_a_picosecond_of_aspirin_keeps_its_energy(name):
     result = nve(stored(name), aspirin(), timestep_fs=0.5, ps=1.0, kelvin=300)
     assert abs(result.drift) < 0.1

@@ -11,9 +11,10 @@ from allegro_jax.graphs import Capacity, batch_structures
 from allegro_jax.models.build import build_model
 from allegro_jax.potential import predict
 
-from .conftest import evaluate, make_potential
+from .conftest import CAPACITY, evaluate, make_potential
 
-CAPACITIES = Capacity(10, 66, 2), Capacity(40, 200, 5)
+CAPACITIES = Capacity(10, 66, 2), CAPACITY
+"""The second is compiled for other tests, too."""
 
 
 def padded(atoms, potential, capacity):

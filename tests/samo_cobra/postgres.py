@@ -6,9 +6,9 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
 def find() -> Path | None:
@@ -18,9 +18,23 @@ def find() -> Path | None:
     return next((f for f in folders if (f / "initdb").exists() and (f / "pg_ctl").exists()), None)
 
 
+class Server(NamedTuple):
+    """A running server: its URL for SQLAlchemy, and what restarts it, breaking all connections."""
+
+    url: str
+    restart: Callable[[], None]
+
+
 @contextlib.contextmanager
 def server(programs: Path) -> Iterator[str]:
     """Starts a server that listens on a socket of its own, and yields the URL for SQLAlchemy."""
+    with restartable_server(programs) as running:
+        yield running.url
+
+
+@contextlib.contextmanager
+def restartable_server(programs: Path) -> Iterator[Server]:
+    """Starts a server that can be restarted in between."""
     # Sockets have short names only, and other users cannot enter pytest's folders.
     with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp") as name:
         folder = Path(name)
@@ -29,7 +43,8 @@ def server(programs: Path) -> Iterator[str]:
         options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
         run("pg_ctl", "start", "--wait", f"--log={folder / 'log'}", f"--options={options}")
         try:
-            yield f"postgresql+psycopg://test@/postgres?host={folder}"
+            url = f"postgresql+psycopg://test@/postgres?host={folder}"
+            yield Server(url, lambda: run("pg_ctl", "restart", "--wait", "--mode=fast"))
         finally:
             run("pg_ctl", "stop", "--wait", "--mode=immediate")
 

@@ -1,18 +1,14 @@
 """The optimiser as a distribution of its own: complete, and without the rest."""
 
 import email
-import importlib.util
-import os
-import subprocess
-import sys
 import tomllib
-import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 
 import samo_cobra
+from tests.wheels import built, environment, files_of, names_in, run
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "samo_cobra"
@@ -37,11 +33,6 @@ def project(folder: Path) -> dict:
     return tomllib.loads((folder / "pyproject.toml").read_text())["project"]
 
 
-def run(*command: object, **options) -> subprocess.CompletedProcess:
-    words = [str(word) for word in command]
-    return subprocess.run(words, capture_output=True, text=True, check=False, **options)
-
-
 def test_both_distributions_ask_for_the_same_versions():
     alone, whole = project(PACKAGE), project(ROOT)
     extras = [
@@ -56,27 +47,13 @@ def test_the_licence_is_that_of_the_whole():
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    # With the build back end at hand no index is needed.
-    at_hand = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
-    options = ["--no-deps", *at_hand, "--wheel-dir", folder]
-    done = run(sys.executable, "-m", "pip", "wheel", *options, "./samo_cobra", cwd=ROOT)
-    if done.returncode and not at_hand:
-        pytest.skip("building a wheel needs hatchling, installed or from an index")
-    assert done.returncode == 0, done.stderr
-    (built,) = folder.glob("*.whl")
-    return built
+    return built("./samo_cobra", tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.mark.slow
 def test_the_wheel_holds_the_package_and_nothing_else(wheel):
-    expected = {
-        f"samo_cobra/{path.relative_to(PACKAGE).as_posix()}"
-        for path in PACKAGE.rglob("*")
-        if path.is_file() and path.suffix != ".pyc" and path.name not in OWN
-    }
-    names = set(zipfile.ZipFile(wheel).namelist())
-    assert {name for name in names if ".dist-info/" not in name} == expected
+    names = names_in(wheel)
+    assert names == files_of(PACKAGE) - {f"samo_cobra/{name}" for name in OWN}
     assert {"samo_cobra/py.typed", "samo_cobra/problems/results.json"} <= names
 
 
@@ -97,15 +74,8 @@ def test_the_wheel_says_what_it_is_and_needs(wheel):
 @pytest.mark.slow
 def test_the_installed_wheel_works_alone(wheel, tmp_path):
     """In an empty environment; without an index to install from, unpacked."""
-    venv.create(tmp_path / "env", with_pip=True)
-    python = tmp_path / "env" / ("Scripts" if os.name == "nt" else "bin") / "python"
-    install = run(python, "-m", "pip", "install", "--timeout", "5", "--retries", "1", wheel)
-    empty = install.returncode == 0
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    if not empty:
-        zipfile.ZipFile(wheel).extractall(tmp_path / "unpacked")
-        python, environment["PYTHONPATH"] = Path(sys.executable), str(tmp_path / "unpacked")
-    done = run(python, "-c", SMOKE, cwd=tmp_path, env=environment)
+    python, variables, empty = environment(tmp_path, wheel)
+    done = run(python, "-c", SMOKE, cwd=tmp_path, env=variables)
     assert done.returncode == 0, done.stderr
     loaded, installed = "[]", "[]"
     if not empty:

@@ -31,6 +31,7 @@ from jaxtyping import Array, Bool, Float
 
 from allegro_jax.configs import FrozenQDIReadout, ModelConfig, QDIReadout
 from allegro_jax.datasets import Dataset
+from allegro_jax.dispersion import subtract_dispersion
 from allegro_jax.graphs import GraphDataset, ordered_batches
 from allegro_jax.models.base import EdgeEnergyModel
 from allegro_jax.models.build import build_model
@@ -152,6 +153,8 @@ def hardware_errors(
         deviations.append(((real.energy - exact.energy) / np.maximum(graph.n_node, 1))[structures])
         forces.append((real.forces[atoms], exact.forces[atoms]))
     measured, exact_forces = (np.concatenate(part) for part in zip(*forces, strict=True))
+    if potential.dispersion is not None:
+        dataset = subtract_dispersion(dataset, potential.dispersion)
     return HardwareErrors(
         hardware=hardware,
         structures=len(dataset),

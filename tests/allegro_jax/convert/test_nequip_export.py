@@ -60,6 +60,7 @@ def test_reference_energies_become_shifts(tmp_path):
         ({"readout": StackedMLPReadout()}, "StackedMLPReadout"),
         ({"readout": MLPReadout(hidden=(8, 16))}, r"\(8, 16\)"),
         ({"precision": Precision(network="bfloat16")}, "bfloat16"),
+        ({"pair_potential": "zbl-covalent"}, "ZBL ends at the cutoff.*'covalent'"),
     ],
 )
 def test_what_nequip_does_not_have_is_named(tmp_path, changes, named):

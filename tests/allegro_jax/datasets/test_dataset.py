@@ -1,6 +1,4 @@
 import dataclasses
-import doctest
-import importlib
 
 import numpy as np
 import pytest
@@ -202,23 +200,3 @@ def test_force_rms_is_per_component():
     data = small()
     assert statistics(data).force_rms == pytest.approx(np.sqrt(np.mean(data.forces**2)))
     assert statistics(data).n_atoms == 6
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        "units",
-        "datasets.checks",
-        "datasets.leaks",
-        "datasets.registry",
-        "datasets.splits",
-        "datasets.statistics",
-        "graphs.batches",
-        "graphs.neighbors",
-        "graphs.store_writer",
-    ],
-)
-def test_the_examples_in_docstrings_run(module):
-    results = doctest.testmod(importlib.import_module(f"allegro_jax.{module}"))
-    assert results.attempted > 0
-    assert results.failed == 0

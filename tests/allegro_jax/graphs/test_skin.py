@@ -119,7 +119,7 @@ def test_pruning_leaves_the_edges_of_a_new_list_in_its_order(x64, pbc):
     graphs = skin_list.graphs
     graph = batch(graphs, [0], Capacity(8, 512, 2), np.float64)
     vectors = edge_vectors(graph, np.float64)
-    pruned, n_edges, shortest = jax.jit(prune, static_argnums=3)(graph, vectors, CUTOFF, 256)
+    pruned, n_edges, shortest, rows = jax.jit(prune, static_argnums=3)(graph, vectors, CUTOFF, 256)
     expected = neighbor_list(structure.positions, structure.cell, structure.pbc, CUTOFF)
     n = len(expected.centres)
     assert n_edges == skin_list.inside.sum() == n
@@ -127,6 +127,8 @@ def test_pruning_leaves_the_edges_of_a_new_list_in_its_order(x64, pbc):
     np.testing.assert_array_equal(pruned.senders[:n], expected.neighbors)
     np.testing.assert_array_equal(pruned.edges["shifts"][:n], expected.shifts)
     np.testing.assert_array_equal(pruned.receivers[n:], 7)
+    np.testing.assert_array_equal(graph.senders[rows[:n]], expected.neighbors)
+    np.testing.assert_array_equal(rows[n:], 512)
     np.testing.assert_array_equal(pruned.n_edge, [n, 256 - n])
     lengths = np.linalg.norm(edge_vectors(pruned, np.float64)[:n], axis=1)
     assert shortest == pytest.approx(lengths.min(), rel=1e-12)

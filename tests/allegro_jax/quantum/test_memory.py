@@ -34,7 +34,12 @@ def test_ten_qubits_of_depth_four_fit_a_small_machine():
     assert needed < 2e9
 
 
-@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize(
+    "simulator",
+    [  # `auto` never takes the QNode, which compiles longest.
+        pytest.param(name, marks=pytest.mark.slow if name == "qnode" else []) for name in SIMULATORS
+    ],
+)
 def test_the_estimate_is_within_a_factor_of_two_of_what_xla_plans(simulator):
     circuit = QDICircuit(7, 7, 2)
     features, weights = jnp.zeros((400, 7)), jnp.zeros(circuit.weight_shape)

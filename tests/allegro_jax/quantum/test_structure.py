@@ -39,17 +39,22 @@ def test_dead_weights_are_those_without_effect_in_every_small_circuit(depth):
         np.testing.assert_array_equal(live_weights(circuit), ~expected, err_msg=str(circuit))
 
 
+CIRCUITS = [
+    QDICircuit(4),
+    QDICircuit(3, 3, 1, "basic", "Y", "X", measurement_mode="single"),
+    QDICircuit(4, 2, 1, "strong", "Y", "X"),
+]
+LARGER = [
+    QDICircuit(4, 4, 1, "strong", "Z", "Z", (2,)),
+    QDICircuit(6, 3, 2, "basic", "X", "Z"),
+    QDICircuit(4, 4, 1, "basic", "X", "Y", measurement_mode="even"),
+    QDICircuit(3, 3, 2, "strong", "Z", "Y", measurement_mode="single"),
+]
+
+
 @pytest.mark.parametrize(
     "circuit",
-    [
-        QDICircuit(4),
-        QDICircuit(4, 4, 1, "strong", "Z", "Z", (2,)),
-        QDICircuit(6, 3, 2, "basic", "X", "Z"),
-        QDICircuit(3, 3, 1, "basic", "Y", "X", measurement_mode="single"),
-        QDICircuit(4, 2, 1, "strong", "Y", "X"),
-        QDICircuit(4, 4, 1, "basic", "X", "Y", measurement_mode="even"),
-        QDICircuit(3, 3, 2, "strong", "Z", "Y", measurement_mode="single"),
-    ],
+    [*CIRCUITS, *(pytest.param(each, marks=pytest.mark.slow) for each in LARGER)],
     ids=str,
 )
 def test_rules_and_derivatives_find_the_same_dead_weights(circuit):

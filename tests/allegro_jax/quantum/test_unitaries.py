@@ -20,6 +20,7 @@ CIRCUITS = [
     QDICircuit(n_features=4, n_qubits=2, depth=1, entangling="basic", rotation="X", measure="X"),
     QDICircuit(n_features=6, n_qubits=3, depth=2, ranges=(2, 1), measurement_mode="single"),
 ]
+SMALLEST = [CIRCUITS[0], CIRCUITS[2]]
 WIDE = QDICircuit(n_features=7, n_qubits=7, depth=2, measurement_mode="even", rotation="Y")
 """Wide enough for Kronecker products of halves."""
 
@@ -39,7 +40,13 @@ def force_loss(simulate, circuit: QDICircuit, features: jax.Array, weights: jax.
     return jnp.sum(jax.grad(readout)(features) ** 2)
 
 
-@pytest.mark.parametrize("circuit", CIRCUITS, ids=str)
+@pytest.mark.parametrize(
+    "circuit",
+    [  # Compiling a QNode's second derivatives takes seconds.
+        pytest.param(each, id=str(each), marks=[] if each in SMALLEST else pytest.mark.slow)
+        for each in CIRCUITS
+    ],
+)
 def test_values_and_second_derivatives_equal_those_of_the_qnode(circuit: QDICircuit, x64) -> None:
     inputs = random_inputs(circuit)
     value, *gradients = (

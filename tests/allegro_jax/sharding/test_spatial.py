@@ -31,16 +31,10 @@ def copper(repeats=3, seed=0):
     return atoms
 
 
-@pytest.fixture(scope="module")
-def on_eight_devices():
+def found_by_eight_devices(*arguments):
     """What `eight_devices.py` found; devices can be forced in a new process alone."""
     run = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "tests.allegro_jax.sharding.eight_devices",
-            str(ROOT / ".jax_cache"),
-        ],
+        [sys.executable, "-m", PROGRAM, str(ROOT / ".jax_cache"), *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -49,6 +43,18 @@ def on_eight_devices():
     )
     assert run.returncode == 0, run.stderr[-3000:]
     return json.loads(run.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def on_eight_devices():
+    return found_by_eight_devices()
+
+
+@pytest.mark.slow
+def test_other_readouts_are_the_same_on_eight_devices_too():
+    double = found_by_eight_devices("others")["double"]
+    assert set(double) == {"2025 stacked skewed", "2023 qdi skewed"}
+    assert max(double.values()) < 1e-12, double
 
 
 def test_eight_devices_give_what_one_gives(on_eight_devices):

@@ -1,5 +1,6 @@
 """Training learns, resumes, refuses what does not fit, and leaves what it reports."""
 
+import dataclasses
 from pathlib import Path
 
 import jax
@@ -12,6 +13,7 @@ from allegro_jax.potential import Potential
 from allegro_jax.training import (
     TrainingConfig,
     TrainingDivergedError,
+    TrainingResult,
     config_from_data,
     train,
 )
@@ -67,53 +69,76 @@ def test_a_short_training_beats_predicting_zero(config: AllegroConfig, sets) -> 
     assert result.stopped_by == "max_epochs"
 
 
-def test_the_saved_potential_has_the_reported_error(
-    config: AllegroConfig, sets, tmp_path: Path
-) -> None:
-    result = train(config, TRAINING, *sets, workdir=tmp_path)
-    again = evaluate(Potential.load(tmp_path / "potential"), sets[1])
+@dataclasses.dataclass
+class Finished:
+    """A run, and its folder."""
+
+    workdir: Path
+    result: TrainingResult
+
+
+@pytest.fixture(scope="module")
+def finished(config: AllegroConfig, sets, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    workdir = tmp_path_factory.mktemp("finished")
+    return Finished(workdir, train(config, TRAINING, *sets, workdir=workdir))
+
+
+def test_the_saved_potential_has_the_reported_error(finished: Finished, sets) -> None:
+    again = evaluate(Potential.load(finished.workdir / "potential"), sets[1])
     for name in ("forces_mae", "energy_mae", "energy_per_atom_rmse"):
-        assert again[name] == pytest.approx(result.best[name], rel=1e-3)
+        assert again[name] == pytest.approx(finished.result.best[name], rel=1e-3)
 
 
-def test_the_same_seed_gives_the_same_run(config: AllegroConfig, sets) -> None:
-    runs = [train(config, TRAINING, *sets).history for _ in range(2)]
-    assert [row["loss"] for row in runs[0]] == [row["loss"] for row in runs[1]]
+def test_rows_hold_the_errors_of_every_type(finished: Finished) -> None:
+    row = finished.result.best
+    assert {name for name in row if "/" in name} == {
+        f"forces_{kind}/{name}" for kind in ("mae", "rmse") for name in "HC"
+    }
+    mean = (row["forces_mae/H"] + row["forces_mae/C"]) / 2  # as many of each
+    assert row["forces_mae"] == pytest.approx(mean, rel=1e-5)
 
 
+def test_the_same_seed_gives_the_same_run(finished: Finished, config: AllegroConfig, sets) -> None:
+    again = train(config, TRAINING, *sets)
+    assert losses(again) == losses(finished.result)
+
+
+def losses(result: TrainingResult) -> list[float]:
+    return [row["loss"] for row in result.history]
+
+
+@pytest.mark.slow
 def test_an_interrupted_run_continues_with_the_same_losses(
-    config: AllegroConfig, sets, tmp_path: Path
+    finished: Finished, config: AllegroConfig, sets, tmp_path: Path
 ) -> None:
-    training = TrainingConfig(
-        max_epochs=4, batch_size=5, learning_rate=1e-2, checkpoint_interval_s=1e-9
-    )
-    whole = train(config, training, *sets)
+    """Slow: `test_combinations.py` and `test_run.py` show the same, also within epochs."""
+    often = dataclasses.replace(TRAINING, checkpoint_interval_s=1e-9)
     with pytest.raises(StoppedError):
-        train(config, training, *sets, workdir=tmp_path, on_epoch=stop_after(3))
+        train(config, often, *sets, workdir=tmp_path, on_epoch=stop_after(3))
     seen: list[float] = []
     resumed = train(
-        config, training, *sets, workdir=tmp_path, on_epoch=lambda row: seen.append(row["epoch"])
+        config, often, *sets, workdir=tmp_path, on_epoch=lambda row: seen.append(row["epoch"])
     )
     assert seen == [3.0, 4.0]
-    assert [row["loss"] for row in resumed.history] == [row["loss"] for row in whole.history]
-    equal = jax.tree.map(np.array_equal, resumed.potential.params, whole.potential.params)
+    assert losses(resumed) == losses(finished.result)
+    whole = finished.result.potential.params
+    equal = jax.tree.map(np.array_equal, resumed.potential.params, whole)
     assert all(jax.tree.leaves(equal))
 
 
-def test_a_finished_run_is_not_run_again(config: AllegroConfig, sets, tmp_path: Path) -> None:
-    first = train(config, TRAINING, *sets, workdir=tmp_path)
-    again = train(config, TRAINING, *sets, workdir=tmp_path, on_epoch=stop_after(1))
-    assert again.history == first.history
+def test_a_finished_run_is_not_run_again(finished: Finished, config: AllegroConfig, sets) -> None:
+    again = train(config, TRAINING, *sets, workdir=finished.workdir, on_epoch=stop_after(1))
+    assert again.history == finished.result.history
 
 
 def test_a_checkpoint_of_another_model_is_refused_and_kept(
-    config: AllegroConfig, sets, tmp_path: Path
+    finished: Finished, config: AllegroConfig, sets
 ) -> None:
-    train(config, TRAINING, *sets, workdir=tmp_path)
     wider = config_from_data(sets[0], 3.5, **{**SMALL, "num_scalar_features": 16})
     with pytest.raises(ValueError, match="num_scalar_features was 8, is now 16"):
-        train(wider, TRAINING, *sets, workdir=tmp_path)
-    assert train(config, TRAINING, *sets, workdir=tmp_path).best
+        train(wider, TRAINING, *sets, workdir=finished.workdir)
+    again = train(config, TRAINING, *sets, workdir=finished.workdir, on_epoch=stop_after(1))
+    assert again.best == finished.result.best
 
 
 def test_a_diverging_run_says_so(config: AllegroConfig, sets) -> None:

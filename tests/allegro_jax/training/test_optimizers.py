@@ -39,7 +39,17 @@ PARAMS = {
 }
 
 
-@pytest.mark.parametrize("training", ALL, ids=lambda training: training.optimizer)
+@pytest.mark.parametrize(
+    "training",
+    [  # Adam and its relatives train in many other tests.
+        pytest.param(
+            each,
+            id=each.optimizer,
+            marks=[] if each.optimizer in ("muon", "schedule_free") else pytest.mark.slow,
+        )
+        for each in ALL
+    ],
+)
 def test_every_optimiser_lowers_the_loss(training: TrainingConfig) -> None:
     step, graph = energies_alone()
     state = tiny_state(training)

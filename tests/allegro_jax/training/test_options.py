@@ -72,16 +72,12 @@ EXACT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "training",
-    [
-        pytest.param(training, id=name, marks=pytest.mark.slow if "stages" in name else ())
-        for name, training in EXACT.items()
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("training", EXACT.values(), ids=EXACT)
 def test_an_interrupted_run_continues_exactly_with_every_option(
     training: TrainingConfig, tmp_path: Path
 ) -> None:
+    """Slow: `test_combinations.py` shows it for others, whose state is kept in the same way."""
     training = dataclasses.replace(training, checkpoint_interval_s=1e-9)
     whole = run(training)
     with pytest.raises(StoppedError):
@@ -108,13 +104,3 @@ def test_a_run_without_a_finite_validation_error_leaves_no_potential(
     with pytest.raises(TrainingDivergedError, match="energy_mae of the validation set was finite"):
         run(TrainingConfig(max_epochs=1, batch_size=3), tmp_path)
     assert not (tmp_path / "potential").exists()
-
-
-def test_rows_hold_the_errors_of_every_type() -> None:
-    parts = FRAMES.select(range(6)), FRAMES.select(range(6, 10))
-    row = train(CONFIG, TrainingConfig(max_epochs=1), *parts).best
-    assert {name for name in row if "/" in name} == {
-        f"forces_{kind}/{name}" for kind in ("mae", "rmse") for name in "HC"
-    }
-    mean = (row["forces_mae/H"] + row["forces_mae/C"]) / 2  # as many of each
-    assert row["forces_mae"] == pytest.approx(mean, rel=1e-5)

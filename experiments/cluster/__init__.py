@@ -1,0 +1,1 @@
+"""Ways to start workers of a search on many machines."""

@@ -1,0 +1,1 @@
+"""Samplers on the real search problem: runs from shared initial trials, tables, the picture."""

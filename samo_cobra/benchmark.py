@@ -150,7 +150,7 @@ def summary(record: Mapping[str, Any]) -> Summary:
     curve, single = record["hypervolumes"], problems.get(record["problem"]).published_hypervolume
     late = record["cpu_seconds"][record["initial_points"] :]
     return Summary(
-        *(record[name] for name in ("problem", "seed", "budget", "batch", "preset")),
+        **{name: record[name] for name in ("problem", "seed", "budget", "batch", "preset")},
         hypervolume=curve[-1],
         evaluations=tuple(
             math.nan if single is None else evaluations_to(curve, share * single)

@@ -19,7 +19,8 @@ from allegro_jax.export.program import export_programs
 from allegro_jax.export.runner import files
 from tests.allegro_jax.export.conftest import rock_salt, structures
 from tests.physics.conftest import make_potential
-from tests.test_readme import README, STORED, examples
+from tests.pages import DOCS, blocks
+from tests.test_readme import STORED
 
 CACHE = Path(__file__).parents[3] / ".jax_cache"
 
@@ -180,7 +181,7 @@ def test_the_examples_of_the_docs_run(tmp_path, monkeypatch, capsys):
     shutil.copytree(STORED, tmp_path / "aspirin")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    for code in examples(README.parent / "docs" / "deployment.md"):
+    for code in (block.code for block in blocks(DOCS / "deployment.md", "python")):
         exec(code, {})
         assert capsys.readouterr().out
     for name in [name for name in sys.modules if name.startswith("allegro_runner")]:

@@ -18,8 +18,8 @@ from allegro_jax.export import PLATFORMS, export_potential, load
 from allegro_jax.export.program import export_programs
 from allegro_jax.export.runner import files
 from tests.allegro_jax.export.conftest import rock_salt, structures
-from tests.physics.conftest import make_potential
 from tests.pages import DOCS, blocks
+from tests.physics.conftest import make_potential
 from tests.test_readme import STORED
 
 CACHE = Path(__file__).parents[3] / ".jax_cache"

@@ -33,8 +33,9 @@ from allegro_jax.export.program import (
     export_programs,
 )
 from allegro_jax.export.runner.files import FORMAT, FORMAT_VERSION, HEADER, PARAMS, PIP_FLATBUFFERS
+from allegro_jax.files import replace_file
 from allegro_jax.models.blocks import edges_per_block
-from allegro_jax.models.storage import flatten, replace_file, storable
+from allegro_jax.models.storage import flatten, storable
 
 if TYPE_CHECKING:
     from allegro_jax.potential import Potential

@@ -14,7 +14,7 @@ import jax
 from allegro_jax.committee import Committee
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Splits
-from allegro_jax.models.storage import replace_file
+from allegro_jax.files import write_json
 from allegro_jax.monitoring.bar import duration
 from allegro_jax.monitoring.callbacks import Callback
 from allegro_jax.monitoring.quantities import text
@@ -155,7 +155,7 @@ def _write_result(
         "history": result.history,
         "environment": environment(),
     }  # fmt: skip
-    replace_file(path, (json.dumps(values, indent=1) + "\n").encode())
+    write_json(path, values)
     save_learning_curves(workdir / "learning_curves.png", result.history, result.best, fitted.test)
     save_parity(workdir / "parity.png", result.potential, sets.test)
 

@@ -3,12 +3,11 @@
 import contextlib
 import dataclasses
 import io
-import json
 import mmap
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Int
@@ -168,16 +167,6 @@ class MappedFile:
         """Takes the pages out of this process, where they count as its memory."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
-
-
-def write_json(path: Path, values: Any) -> None:
-    """Writes a JSON file that is either the old one or the new one, whatever happens."""
-    partial = path.with_suffix(".partial")
-    with partial.open("w") as file:
-        json.dump(values, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 @contextlib.contextmanager

@@ -21,13 +21,13 @@ from allegro_jax.datasets.checks import warn_about
 from allegro_jax.datasets.dataset import Dataset, Structure
 from allegro_jax.datasets.frames import LabelKeys
 from allegro_jax.datasets.sources import open_source
+from allegro_jax.files import write_json
 from allegro_jax.graphs.store import GraphStore, open_store
 from allegro_jax.graphs.store_files import (
     COLUMNS,
     OF_LABELS,
     ColumnFiles,
     locked,
-    write_json,
 )
 from allegro_jax.graphs.store_header import FORMAT, HEADER
 from allegro_jax.graphs.store_rows import CHUNK, optional_labels, store_rows

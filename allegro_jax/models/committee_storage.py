@@ -15,9 +15,10 @@ import jax
 
 from allegro_jax.configs import D3, ModelConfig
 from allegro_jax.digests import digest
+from allegro_jax.files import write_json
 from allegro_jax.models.energy import Params
 from allegro_jax.models.storage import COMMITTEE as HEADER
-from allegro_jax.models.storage import CONFIG, read_potential, replace_file, write_potential
+from allegro_jax.models.storage import CONFIG, read_potential, write_potential
 
 FORMAT = "allegro_jax committee"
 FORMAT_VERSION = 1
@@ -36,7 +37,7 @@ def write_committee(folder: str | Path, members: Sequence[Parts]) -> None:
         write_potential(parent / str(number), *parts)
     names = [f"{parent.name}/{number}" for number in range(len(members))]
     header = {"format": FORMAT, "format_version": FORMAT_VERSION, "members": names}
-    replace_file(folder / HEADER, json.dumps(header, indent=2).encode())
+    write_json(folder / HEADER, header)
     (folder / CONFIG).unlink(missing_ok=True)  # the folder holds no single potential any more
     for old in folder.glob("members-*"):
         if old != parent:

@@ -8,8 +8,6 @@ potential or the new one, also when writing was interrupted.
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from allegro_jax.configs import D3, ModelConfig, config_from_json
+from allegro_jax.files import replace_file, write_json
 from allegro_jax.models.energy import Params
 
 FORMAT = "allegro_jax potential"
@@ -56,7 +55,7 @@ def write_potential(
     }
     if dispersion is not None:
         header |= {"format_version": WITH_DISPERSION, "dispersion": dispersion.to_json()}
-    replace_file(folder / CONFIG, json.dumps(header, indent=2).encode())
+    write_json(folder / CONFIG, header)
     (folder / COMMITTEE).unlink(missing_ok=True)  # the folder holds a single potential now
     for old in folder.glob("params-*.npz"):
         if old.name != file_name:
@@ -154,15 +153,3 @@ def storable(array: Any) -> np.ndarray:
     """Npz files know no bfloat16; float32 holds the same values."""
     array = np.asarray(array)
     return array.astype(np.float32) if array.dtype == jnp.bfloat16 else array
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Writes a file so that no reader ever sees half of it."""
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name}-", delete=False
-    ) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).chmod(0o644)  # temporary files are private to their owner
-    Path(file.name).replace(path)

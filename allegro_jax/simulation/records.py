@@ -22,7 +22,7 @@ import ase.io
 import numpy as np
 from ase.io.trajectory import Trajectory
 
-from allegro_jax.models.storage import replace_file
+from allegro_jax.files import replace_file, write_json
 from allegro_jax.simulation.engine import Sizes
 from allegro_jax.simulation.state import State
 from allegro_jax.simulation.trajectory import COLUMNS
@@ -66,7 +66,7 @@ class Record:
         if header.exists():
             _check_same(json.loads(header.read_text()), description, self.folder)
         else:
-            replace_file(header, json.dumps(description, indent=1).encode())
+            write_json(header, description)
         if (self.folder / "state.npz").exists():
             return self._restored()
         for path in (self._log, self.path):

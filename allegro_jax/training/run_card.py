@@ -13,7 +13,7 @@ from typing import Any
 import jax
 
 import allegro_jax
-from allegro_jax.models.storage import replace_file
+from allegro_jax.files import write_json
 
 PACKAGES = (
     "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "e3nn-jax", "pennylane", "numpy", "scipy",
@@ -40,7 +40,7 @@ def write_run_card(path: Path, run: dict[str, Any], devices: int, step: int | No
         card = {"run": run, "started": here if step is None else None, "resumed": []}
     if step is not None:
         card["resumed"].append({"step": step, **here})
-    replace_file(path, (json.dumps(card, indent=1) + "\n").encode())
+    write_json(path, card)
 
 
 def environment() -> dict[str, Any]:

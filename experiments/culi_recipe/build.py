@@ -12,6 +12,7 @@ from typing import Any
 import ase.io
 from ase import Atoms
 
+from allegro_jax.files import write_json
 from allegro_jax.training.workdir import claimed
 from experiments.culi_recipe.calculators import Labeller
 from experiments.culi_recipe.courses import quenched, relaxed
@@ -19,7 +20,6 @@ from experiments.culi_recipe.metals import Metal, equilibrium
 from experiments.culi_recipe.recipe import Recipe
 from experiments.culi_recipe.recording import CalculationError, RecordedCalculator
 from experiments.culi_recipe.structures import Start, digits, starts
-from experiments.searches.records import write_json
 
 KINDS = ("slab", "vacancy", "vacancy_2x2", "adatom", "interface")
 PUBLISHED = {"slab": 26, "vacancy": 34, "vacancy_2x2": 34, "adatom": 537}

@@ -8,14 +8,14 @@ without a calculation, with optimiser and thermostat as they were.
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
+
+from experiments.json_lines import append_line, whole_lines
 
 PROPERTIES = ("energy", "forces", "stress")
 
@@ -37,7 +37,7 @@ class RecordedCalculator(Calculator):
     def __init__(self, inner: Calculator, path: Path | None = None) -> None:
         super().__init__()
         self._inner, self._path = inner, path
-        self._kept = [] if path is None else _whole_lines(path)
+        self._kept = [] if path is None else whole_lines(path)
         self.calculated = 0
         """Calculations that were not read back."""
 
@@ -76,10 +76,7 @@ class RecordedCalculator(Calculator):
         results = {name: np.asarray(value).tolist() for name, value in self.results.items()}
         assert self.atoms is not None
         line = {"positions": self.atoms.positions.tolist(), "of": list(results), **results}
-        with self._path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(self._path, line)
 
 
 def _value(name: str, kept: Any) -> Any:
@@ -100,14 +97,3 @@ def _results(calculator: Calculator, atoms: Atoms) -> dict[str, Any]:
     if not all(np.isfinite(value).all() for value in results.values()):
         raise CalculationError("energy, forces or stress are not finite")
     return results
-
-
-def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """Reads a record; a line that a crash cut short is dropped from the file as well."""
-    if not path.exists():
-        return []
-    text = path.read_text()
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        path.write_text(whole)
-    return [json.loads(line) for line in whole.splitlines()]

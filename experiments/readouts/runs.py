@@ -15,12 +15,13 @@ import numpy as np
 
 from allegro_jax.datasets import Dataset, Splits
 from allegro_jax.datasets.dataset import Structure
+from allegro_jax.files import write_json
 from allegro_jax.graphs import GraphDataset, ordered_batches
 from allegro_jax.models.capacity import count_parameters
 from allegro_jax.potential import Potential, Result
 from allegro_jax.training import train
 from experiments.readouts.settings import Settings
-from experiments.searches.records import environment, write_json
+from experiments.searches.records import environment
 
 Record = dict[str, Any]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from experiments.json_lines import append_line, whole_lines
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.entries = _read(path)
+        self.entries = [Entry(**values) for values in whole_lines(path)]
 
     @property
     def elapsed_s(self) -> float:
@@ -47,11 +47,7 @@ class Ledger:
     def add(self, kind: str, dataset: str, units: int, seconds: float) -> None:
         """Books work; that without units counts towards the time only."""
         entry = Entry(kind, dataset, units, seconds)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a") as file:
-            file.write(json.dumps(dataclasses.asdict(entry)) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(self._path, dataclasses.asdict(entry))
         self.entries.append(entry)
 
     @contextlib.contextmanager
@@ -70,14 +66,3 @@ class Ledger:
         done = [e for e in self.entries if (e.kind, e.dataset) == (kind, dataset) and e.units]
         units = sum(entry.units for entry in done)
         return sum(entry.seconds for entry in done) / units if units else None
-
-
-def _read(path: Path) -> list[Entry]:
-    """Reads the entries; a last line that a kill cut short is left out, and removed."""
-    if not path.exists():
-        return []
-    text = path.read_text()
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        path.write_text(whole)
-    return [Entry(**json.loads(line)) for line in whole.splitlines()]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from allegro_jax.datasets import Splits
+from allegro_jax.files import write_json
 from experiments import timing_lock
 from experiments.data import load_splits
 from experiments.reproduction import trainings
@@ -30,7 +31,6 @@ from experiments.reproduction.published import DATASETS
 from experiments.reproduction.results import Results
 from experiments.reproduction.scales import Scale
 from experiments.search_loop import open_search, search
-from experiments.searches.records import write_json
 from experiments.searches.report import write_report
 from experiments.searches.study import failures
 

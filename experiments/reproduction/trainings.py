@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 
 from allegro_jax.configs import ModelConfig
 from allegro_jax.datasets import Splits
+from allegro_jax.files import write_json
 from allegro_jax.timing import InferencePass, Latency, measure
 from allegro_jax.training import Progress, TrainingConfig, TrainingResult, train
 from allegro_jax.training.evaluation import evaluate
@@ -23,7 +24,7 @@ from experiments.models import model_config, training_config
 from experiments.objectives import ERRORS, shown
 from experiments.reproduction.jobs import Job
 from experiments.reproduction.scales import Length
-from experiments.searches.records import environment, write_json
+from experiments.searches.records import environment
 
 try:
     import fcntl

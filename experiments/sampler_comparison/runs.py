@@ -12,11 +12,12 @@ from typing import Any
 import optuna
 from ml_collections import ConfigDict
 
+from allegro_jax.files import write_json
 from experiments import spaces
 from experiments.configs import demo
 from experiments.configs import search as search_config
 from experiments.search_loop import open_search, search
-from experiments.searches.records import TrialRecord, write_json
+from experiments.searches.records import TrialRecord
 from experiments.searches.study import trial_folder
 from experiments.searches.trial import run_trial
 from samo_cobra import design

@@ -14,12 +14,13 @@ from jaxtyping import Float
 from ml_collections import ConfigDict
 
 from allegro_jax.datasets import Splits
+from allegro_jax.files import write_json
 from allegro_jax.potential import Potential
 from allegro_jax.timing import InferencePass, Latency, measure
 from allegro_jax.training.evaluation import evaluate
 from experiments import timing_lock
 from experiments.objectives import QUANTITIES, broken, limits
-from experiments.searches.records import TrialRecord, write_json
+from experiments.searches.records import TrialRecord
 from experiments.searches.study import trial_folder
 
 TIMING_SLACK = 1.3

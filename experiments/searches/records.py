@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import json
-import os
 import platform
 from pathlib import Path
 from typing import Any
 
 import allegro_jax
+from allegro_jax.files import write_json
 
 PACKAGES = ("jax", "flax", "optax", "e3nn-jax", "pennylane", "optuna", "numpy")
 
@@ -72,17 +72,6 @@ class TrialRecord:
             return cls(**json.loads(path.read_text()))
         except (json.JSONDecodeError, TypeError) as error:
             raise ValueError(f"{path} is not the record of a trial: {error}") from error
-
-
-def write_json(path: Path, values: Any) -> None:
-    """Writes JSON to a temporary file, to the disk, and then over `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("w") as file:
-        json.dump(values, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def environment() -> dict[str, str]:

@@ -12,8 +12,9 @@ import optuna
 from ml_collections import ConfigDict
 from optuna.trial import FrozenTrial, TrialState
 
+from allegro_jax.files import write_json
 from experiments import objectives, spaces
-from experiments.searches.records import TrialRecord, write_json
+from experiments.searches.records import TrialRecord
 from experiments.searches.samplers import sampler
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from experiments.searches.records import write_json
+from allegro_jax.files import write_json
 
 
 @dataclasses.dataclass(frozen=True)

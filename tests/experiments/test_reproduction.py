@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from allegro_jax.files import write_json
 from experiments.reproduction import budget as budgets
 from experiments.reproduction import (
     cells,
@@ -37,7 +38,6 @@ from experiments.reproduction.ledger import Ledger
 from experiments.reproduction.results import Results
 from experiments.reproduction.scales import ACCURATE, BALANCED, GPU, LAPTOP, SCALES, SMOKE
 from experiments.reproduction.trainings import Training
-from experiments.searches.records import write_json
 from experiments.spaces import CONTROLS
 
 # Invented errors of two readouts differ by the same amount with every seed.

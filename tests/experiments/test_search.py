@@ -12,13 +12,14 @@ import pytest
 from ml_collections import ConfigDict
 from optuna.trial import TrialState
 
+from allegro_jax.files import write_json
 from allegro_jax.potential import Potential
 from allegro_jax.training.evaluation import evaluate
 from experiments import search_loop
 from experiments.configs import demo
 from experiments.data import load_splits
 from experiments.searches.lost import LostTrials, this_worker
-from experiments.searches.records import TrialRecord, write_json
+from experiments.searches.records import TrialRecord
 from experiments.searches.storage import open_storage
 from experiments.searches.study import (
     FAILURE,

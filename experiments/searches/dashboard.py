@@ -37,7 +37,7 @@ def attach_hypervolumes(
     lines = {name: (list(range(1, len(y) + 1)), y.tolist()) for name, y in curves.items()}
     figure = go.Figure([go.Scatter(x=x, y=y, name=name) for name, (x, y) in lines.items()])
     figure.update_layout(
-        title="Hypervolume by trial, as a share of the box to the worst values",
+        title="Hypervolume, share of the box of all values",
         xaxis_title="finished trials",
         yaxis_title="hypervolume",
     )

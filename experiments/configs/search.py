@@ -11,7 +11,7 @@ about `len(variants) * trials` times that. `config.variants` may also name the c
 What is minimised is the paper's pair by default: force error (energy error on QM9, which has no
 forces) and inference time. `config.objectives` names any two or three quantities of
 `experiments.objectives`, `config.constraints.<name>` limits any of them from above, and
-`config.sampler` chooses who searches; docs/search.md has the rest.
+`config.sampler` chooses who searches; docs/searching.md has the rest.
 """
 
 from ml_collections import ConfigDict

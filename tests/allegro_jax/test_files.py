@@ -27,3 +27,10 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
 def test_folders_are_made_and_others_may_read(tmp_path: Path) -> None:
     replace_file(tmp_path / "a" / "b" / "c", b"x")
     assert (tmp_path / "a" / "b" / "c").stat().st_mode & 0o777 == 0o644
+
+
+def test_values_that_are_no_json_leave_the_old_file(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"x": 1})
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        write_json(tmp_path / "a.json", {"x": object()})
+    assert (tmp_path / "a.json").read_text() == '{\n "x": 1\n}\n'

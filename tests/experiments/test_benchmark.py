@@ -57,6 +57,7 @@ def measured() -> list[dict]:
     return lines
 
 
+@pytest.mark.slow
 def test_every_measurement_is_one_json_line_of_positive_numbers(measured: list[dict]) -> None:
     assert [item["implementation"] for item in measured] == ["allegro_jax", "allegro_jax", "qnode"]
     for item in json.loads(json.dumps(measured)):
@@ -69,6 +70,7 @@ def test_every_measurement_is_one_json_line_of_positive_numbers(measured: list[d
         assert item["commit"]
 
 
+@pytest.mark.slow
 def test_a_case_reports_its_atoms_and_its_padding(measured: list[dict]) -> None:
     item = measured[0]
     assert item["atoms"] == 21
@@ -83,6 +85,7 @@ def padded_edges_of(case: Case) -> tuple[int, int]:
     return int(graph.n_edge[: system.batch].sum()), len(graph.senders)
 
 
+@pytest.mark.slow
 def test_tables_hold_every_measurement_and_the_rates_of_the_machine(measured: list[dict]) -> None:
     rates = {
         "dtype": "float32",

@@ -92,6 +92,7 @@ aj.register_circuit("own", qnode, n_features=1, weight_shape=(3,))
 """
 
 
+@pytest.mark.slow
 def test_a_circuit_of_the_user_is_reported_by_name(tmp_path: Path) -> None:
     (tmp_path / "my_circuits.py").write_text(OWN_CIRCUIT)
     command = [sys.executable, "-m", "experiments.circuit_report", f"--workdir={tmp_path / 'out'}"]

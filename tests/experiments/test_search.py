@@ -12,7 +12,6 @@ import pytest
 from ml_collections import ConfigDict
 from optuna.trial import TrialState
 
-from allegro_jax.files import write_json
 from allegro_jax.potential import Potential
 from allegro_jax.training.evaluation import evaluate
 from experiments import search_loop
@@ -108,6 +107,7 @@ def test_running_again_adds_nothing(config: ConfigDict, tmp_path: Path, quick: N
         assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 2
 
 
+@pytest.mark.slow
 def test_more_trials_can_be_asked_later(config: ConfigDict, tmp_path: Path, quick: None) -> None:
     search_loop.search(config, tmp_path / "search")
     config.trials = 4
@@ -239,13 +239,7 @@ def test_a_half_written_record_is_named(tmp_path: Path) -> None:
         TrialRecord.load(path)
 
 
-def test_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    write_json(tmp_path / "a.json", {"x": 1})
-    with pytest.raises(TypeError):
-        write_json(tmp_path / "a.json", {"x": object()})
-    assert (tmp_path / "a.json").read_text() == '{\n "x": 1\n}'
-
-
+@pytest.mark.slow
 def test_kill_9_in_the_middle_loses_only_the_trial_in_flight(
     config: ConfigDict, tmp_path: Path
 ) -> None:

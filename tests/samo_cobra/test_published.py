@@ -56,6 +56,7 @@ def test_final_hypervolumes_are_those_of_the_authors(name, seed):
     assert 0.997 * low < final < 1.003 * high
 
 
+@pytest.mark.slow
 def test_bnh_reaches_95_percent_as_soon_as_the_authors_runs_did():
     problem = problems.get("BNH")
     n = int(problem.results.evaluations_samo[0.95])

@@ -60,6 +60,7 @@ def test_values_and_second_derivatives_equal_those_of_the_qnode(circuit: QDICirc
 OPTIONS = list(itertools.product("XYZ", "XYZ", ("none", "even", "single")))
 
 
+@pytest.mark.slow
 def test_every_configuration_has_the_values_of_a_state_vector(x64) -> None:
     """Every axis, Pauli operator and mode; qubits, blocks and encodings vary along with them."""
     circuits = [

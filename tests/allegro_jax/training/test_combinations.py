@@ -42,7 +42,8 @@ def partly_labelled() -> Dataset:
     return dataclasses.replace(FRAMES, energy=energy, forces=forces)
 
 
-@pytest.mark.parametrize("name", ["plateau", pytest.param("schedule-free", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["plateau", "schedule-free"])
 def test_a_committee_on_a_store_cut_off_within_an_epoch_is_that_of_a_set_in_memory(
     name: str, tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ MODELS = {
         "num_layers": 1,
     },
 }
+EVERYDAY = ["two circuits, scaled", "in the latents"]
 N_CIRCUITS = dict(zip(MODELS, (2, 1, 1, 1, 2, 2), strict=True))
 
 
@@ -101,7 +102,10 @@ def test_full_depolarisation_leaves_the_bias_alone(potential, frames):
     np.testing.assert_allclose(result.forces, 0.0, atol=1e-6)  # the bias starts at zero
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in EVERYDAY else pytest.param(name, marks=pytest.mark.slow) for name in MODELS],
+)
 def test_ideal_hardware_changes_nothing_whatever_circuits_a_model_has(name, frames):
     potential = potential_of(**MODELS[name])
     circuits = trained_circuits(potential)
@@ -124,7 +128,7 @@ def test_ideal_hardware_changes_nothing_in_the_architecture_of_2023(frames):
     assert errors.forces_rmse < 1e-9
 
 
-@pytest.mark.parametrize("name", ["two circuits, scaled", "in the latents"])
+@pytest.mark.parametrize("name", EVERYDAY)
 def test_shots_change_energies_and_forces_of_every_kind(name, frames):
     errors = hardware_errors(potential_of(**MODELS[name]), frames.select([0]), Hardware(100))
     assert errors.energy_mae > 1e-6

@@ -114,9 +114,10 @@ def _ensemble() -> object:
 def _say(stage: str, frame: ase.Atoms, row: dict[str, float]) -> None:
     """A line for every frame."""
     energy = (row["potential_eV"] + row["kinetic_eV"]) / len(frame)
+    pressure = f"  {row['pressure_bar']:10.0f} bar" if frame.pbc.all() else ""
     print(
         f"{stage}  {row['time_fs'] / 1000:9.3f} ps  {row['temperature_K']:7.1f} K  "
-        f"{energy:12.5f} eV/atom  {row['pressure_bar']:10.0f} bar",
+        f"{energy:12.5f} eV/atom{pressure}",
         flush=True,
     )
 

@@ -129,7 +129,8 @@ class Lists:
         coordinates = self._inside(position, box)
         _check_finite(coordinates, box)
         options = {} if box is None else {"box": box}
-        inner = self._maker(box).allocate(coordinates, extra_capacity=extra_capacity, **options)
+        made = self._maker(box).allocate(coordinates, extra_capacity=extra_capacity, **options)
+        inner = _comparable(made)
         found = Neighbors(
             inner, *_by_centre(inner), coordinates, box, jnp.asarray(False), 0, 0, self.update
         )
@@ -220,6 +221,15 @@ class Lists:
         inside = real & (jnp.sum(vectors * vectors, axis=-1) < self._cutoff**2)
         of_centre = jnp.zeros(len(position), jnp.int32).at[neighbors.idx[1]].add(1, mode="drop")
         return jnp.sum(inside), jnp.max(of_centre)
+
+
+def _comparable(inner: Any) -> Any:
+    """A list that jit can compare with others.
+
+    jax-md 0.2.29 keeps a size as an array among what jit compares, which fails while it traces.
+    """
+    size = getattr(inner, "cell_size", None)
+    return inner if size is None else dataclasses.replace(inner, cell_size=float(size))
 
 
 def _by_centre(inner: Any) -> tuple[Array, Array | None]:

@@ -172,6 +172,15 @@ def test_constant_energy_is_conserved_without_compiling_anew(jax_md):
 
 
 @pytest.mark.slow
+def test_two_lists_meet_in_one_program(jax_md, potential):
+    system, neighbor_fn, energy_fn = functions(potential, STRUCTURES["large, cell lists"]())
+    lists = [neighbor_fn.allocate(system.position) for _ in range(2)]
+    compiled = jax.jit(energy_fn)
+    energies = jax.jit(lambda R: [compiled(R, neighbor=each) for each in lists])(system.position)
+    assert float(energies[0]) == float(energies[1])
+
+
+@pytest.mark.slow
 def test_constant_pressure_expands_a_compressed_crystal(jax_md):
     potential, atoms = stored("cu"), copper(3)
     atoms.set_cell(0.97 * atoms.cell, scale_atoms=True)

@@ -16,6 +16,7 @@ from allegro_jax.graphs import GraphStore
 from allegro_jax.potential import Potential
 from allegro_jax.presets import Preset, kinds
 from allegro_jax.training import TrainingConfig, config_from_data, fine_tuning_config
+from allegro_jax.training.config import Loss
 
 _STRESS_SHARE = 0.1
 """Share of the stress in the loss of a model that predicts zero, relative to that of the forces."""
@@ -62,7 +63,8 @@ def configs(
     if minutes is not None:
         training["time_limit_s"] = 60.0 * minutes
     if train.stress is not None and "stress_weight" not in training:
-        training["stress_weight"] = stress_weight(train)
+        loss = training.get("loss", preset.training.loss)
+        training["stress_weight"] = stress_weight(train, loss)
     try:
         if init is None:
             model = config_from_data(train, values.pop("cutoff"), **values)
@@ -80,7 +82,7 @@ def batch_size(train: Dataset | GraphStore, atoms: int) -> int:
     return int(np.clip(round(atoms / train.n_atoms.mean()), 1, most))
 
 
-def stress_weight(train: Dataset | GraphStore) -> float:
+def stress_weight(train: Dataset | GraphStore, loss: Loss) -> float:
     """Returns a weight with which stresses start as a tenth of what forces are in the loss.
 
     Zero where the stresses are all zero or missing, or there are no forces to compare with.
@@ -88,7 +90,12 @@ def stress_weight(train: Dataset | GraphStore) -> float:
     if train.stress is None or train.forces is None or not np.nansum(train.stress**2):
         return 0.0
     forces = statistics(train).force_rms or 0.0
-    return float(_STRESS_SHARE * forces**2 / np.nanmean(train.stress**2))
+    stress = float(np.sqrt(np.nanmean(train.stress**2)))
+    if loss == "mse":
+        return _STRESS_SHARE * forces**2 / stress**2
+    if loss == "l2":  # lengths: of a vector of three components, of a tensor of nine
+        return _STRESS_SHARE * 3**0.5 * forces / (3.0 * stress)
+    return _STRESS_SHARE * forces / stress
 
 
 def _check_names(overrides: Mapping[str, Any], architecture: str) -> None:

@@ -1,7 +1,7 @@
 """Presets are whole settings, fit every kind of data, and hold what was published."""
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 import pytest
 
 from allegro_jax.configs import AllegroConfig, ModelConfig
@@ -10,6 +10,8 @@ from allegro_jax.fitting import default_splits
 from allegro_jax.fitting.settings import batch_size, configs, stress_weight
 from allegro_jax.potential import initial_params
 from allegro_jax.presets import PRESETS, preset
+from allegro_jax.training.config import Loss
+from allegro_jax.training.loss import Penalty
 
 DATA = ("rmd17-aspirin", "qm9", "culi", "cu")
 
@@ -59,11 +61,22 @@ def test_batches_hold_about_as_many_atoms_whatever_the_structures(few) -> None:
     assert batch_size(default_splits(load("qm9")).train, 300) == 17
 
 
-def test_stress_begins_as_a_tenth_of_the_forces_in_the_loss(few) -> None:
+@pytest.mark.parametrize(("loss", "factor"), [("mse", 1.0), ("mae", 2.0), ("l2", 2.0)])
+def test_stress_begins_as_a_tenth_of_the_forces_in_the_loss(few, loss: Loss, factor: float) -> None:
     data = few["culi"]
-    share = stress_weight(data) * np.mean(data.stress**2) / np.mean(data.forces**2)
-    assert share == pytest.approx(0.1)
-    assert stress_weight(few["cu"]) == 0.0
+    cost = Penalty(loss)
+    forces, stress = cost(jnp.asarray(data.forces)), cost(jnp.asarray(data.stress.reshape(-1, 9)))
+    share = float(stress_weight(data, loss) * stress.mean() / forces.mean())
+    # Root mean squares stand for means of sizes.
+    assert 0.999 * 0.1 / factor < share < 1.001 * 0.1 * factor
+    assert stress_weight(few["cu"], loss) == 0.0
+
+
+def test_the_weight_of_stresses_is_that_of_the_loss(few) -> None:
+    lengths = configs(preset("tiny"), few["culi"], None, {})[1]
+    squares = configs(preset("tiny"), few["culi"], None, {"loss": "mse"})[1]
+    assert lengths.stress_weight == stress_weight(few["culi"], "l2")
+    assert squares.stress_weight == stress_weight(few["culi"], "mse")
 
 
 @pytest.mark.parametrize(

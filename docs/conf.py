@@ -24,7 +24,8 @@ extensions = [
     "mathml",
     "reference",
 ]
-exclude_patterns = ["_extensions"]
+exclude_patterns = ["_extensions", "_pages"]
+html_extra_path = ["_pages"]  # reports of programs, taken as they are
 # Two classes of one name: an annotation that is a string does not say which one it means.
 suppress_warnings = ["ref.python"]
 

@@ -61,10 +61,11 @@ def _with(history: History, points: Sequence[Found]) -> History:
 
 
 def _gain(history: History, point: Found, reference: Float[np.ndarray, " objectives"]) -> float:
-    """Hypervolume that a point adds to a front; nothing if it is predicted infeasible."""
+    """Hypervolume to expect of a point beside a front; none if it is predicted infeasible."""
     k = history.objectives.shape[1]
     if np.any(point.outputs[k:] > 0.0):
         return 0.0
     front = history.objectives[history.front()]
     together = np.concatenate([front, point.outputs[None, :k]])
-    return pareto.hypervolume(together, reference) - pareto.hypervolume(front, reference)
+    added = pareto.hypervolume(together, reference) - pareto.hypervolume(front, reference)
+    return point.chance * added

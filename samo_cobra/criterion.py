@@ -73,7 +73,7 @@ class Score(NamedTuple):
     Attributes:
         gain: predicted gain in scaled hypervolume.
         penalty: distance from any gain; 0 where there is one.
-        violation: sum of the predicted constraint violations, margins included.
+        violation: sum of the predicted constraint violations, margins by outcomes included.
         too_close: 0 outside the clearance of every taken point.
         outputs: predicted objectives and constraints in original units.
     """
@@ -153,9 +153,9 @@ def _lowered(
 
 
 def margins_at(
-    problem: InfillProblem, z: Float[Array, "candidates dims"]
+    problem: InfillProblem, z: Float[Array, "candidates dims"], caution: Float[Array, " candidates"]
 ) -> tuple[Float[Array, "candidates constraints"], Float[Array, "candidates constraints dims"]]:
-    """Margins of the constraints and their Jacobian."""
+    """Margins of the constraints and their Jacobian; caution is the share of those by errors."""
     points = problem.model.points
     squares = surrogates.squared_distances(z, points)
     squares = jnp.where(problem.measured[None], squares, jnp.inf)
@@ -166,9 +166,9 @@ def margins_at(
     away = (z - points[nearest]) / distance
     grown = problem.margin_rate[None] * distance
     capped = grown >= margins.LARGEST_BY_ERRORS
-    slope = jnp.where(capped, 0.0, problem.margin_rate[None])
-    margin = problem.margin[None] + jnp.minimum(grown, margins.LARGEST_BY_ERRORS)
-    return margin, slope[:, :, None] * away[:, None, :]
+    slope = caution[:, None] * jnp.where(capped, 0.0, problem.margin_rate[None])
+    by_errors = caution[:, None] * jnp.minimum(grown, margins.LARGEST_BY_ERRORS)
+    return problem.margin[None] + by_errors, slope[:, :, None] * away[:, None, :]
 
 
 def _evaluate(
@@ -176,6 +176,7 @@ def _evaluate(
     z: Float[Array, "candidates dims"],
     exact: Exact,
     gain_unit: Float[Array, ""],
+    caution: Float[Array, " candidates"],
 ) -> tuple[sqp.Evaluation, Float[Array, "candidates outputs"]]:
     """Criterion and constraints with derivatives; the last constraint is the spacing."""
     k = len(problem.centre)
@@ -192,7 +193,7 @@ def _evaluate(
 
     value, slope = jax.vmap(jax.value_and_grad(criterion))(v)
     unit = problem.constraint_range
-    margin, margin_slope = margins_at(problem, z)
+    margin, margin_slope = margins_at(problem, z, caution)
     constraints = [outputs[:, k:] / unit[None] + margin]
     jacobians = [jacobian[:, k:] / unit[None, :, None] + margin_slope]
     n_known = len(problem.order) - problem.model.weights.shape[1]
@@ -212,12 +213,11 @@ def _evaluate(
     return evaluation, outputs
 
 
-def _rate(
-    at: sqp.Evaluation, outputs: Float[Array, "candidates outputs"], gain_unit: Float[Array, ""]
-) -> Score:
+def _scored(problem: InfillProblem, z: Float[Array, "candidates dims"], exact: Exact) -> Score:
+    at, outputs = _evaluate(problem, z, exact, jnp.ones(()), jnp.zeros(len(z)))
     # A candidate that gains has no penalty, so the sign of the criterion tells which it is.
     return Score(
-        gain=jnp.maximum(-at.value, 0.0) * gain_unit,
+        gain=jnp.maximum(-at.value, 0.0),
         penalty=jnp.maximum(at.value, 0.0),
         violation=jnp.sum(jnp.maximum(at.constraints[:, :-1], 0.0), axis=1),
         too_close=jnp.maximum(at.constraints[:, -1], 0.0),
@@ -227,9 +227,8 @@ def _rate(
 
 @jax.jit
 def score(problem: InfillProblem, z: Float[Array, "candidates dims"], exact: Exact) -> Score:
-    """Rates candidates."""
-    one = jnp.ones(())
-    return _rate(*_evaluate(problem, z, exact, one), one)
+    """Rates candidates, without the margins by errors."""
+    return _scored(problem, z, exact)
 
 
 @jax.jit
@@ -238,6 +237,7 @@ def refine(
     starts: Float[Array, "starts dims"],
     free: Bool[Array, "starts dims"],
     gain_unit: Float[Array, ""],
+    caution: Float[Array, " starts"],
     n_steps: Int[Array, ""],
 ) -> tuple[sqp.State, Score]:
     """Improves all starts by constrained gradient search and rates the end points.
@@ -250,6 +250,7 @@ def refine(
         starts: points on [-1, 1]^d.
         free: axes that may move.
         gain_unit: gain that counts as one in the criterion, so that it is of order one.
+        caution: share of the margins by errors that each start keeps.
         n_steps: most evaluations per start.
 
     Returns:
@@ -258,11 +259,10 @@ def refine(
     nothing = no_exact(starts)
 
     def posed(z: Array) -> sqp.Evaluation:
-        return _evaluate(problem, z, nothing, gain_unit)[0]
+        return _evaluate(problem, z, nothing, gain_unit, caution)[0]
 
     end = sqp.minimise(posed, starts, free, _n_constraints(problem, nothing), n_steps)
-    outputs, _ = _outputs(problem, end.z, nothing)
-    return end, _rate(end.at, outputs, gain_unit)
+    return end, _scored(problem, end.z, nothing)
 
 
 @functools.partial(jax.jit, static_argnames="n_exact")
@@ -282,9 +282,10 @@ def step(
     exact: Exact,
     free: Bool[Array, "starts dims"],
     gain_unit: Float[Array, ""],
+    caution: Float[Array, " starts"],
 ) -> tuple[sqp.State, Bool[Array, ""]]:
     """One step of such a search, with the exact outputs at ``state.trial``."""
-    evaluation, _ = _evaluate(problem, state.trial, exact, gain_unit)
+    evaluation, _ = _evaluate(problem, state.trial, exact, gain_unit, caution)
     state = sqp.advance(state, evaluation, free)
     return state, sqp.working(state)
 

@@ -1,9 +1,10 @@
-"""Safety margins of the constraints: how far inside the search has to stay.
+"""How far the models of the constraints can be trusted: safety margins, and chances.
 
 The search exploits every error of a constraint's model, so that its errors are mostly violations.
 Margins by outcomes are those of SAMO-COBRA (steps 6 and 8), margins by errors are ours: a model is
 right where it was fitted and errs the more the further a point is from there, so they grow with the
-distance to the nearest trial, at the rate that recent errors have shown.
+distance to the nearest trial, at the rate that recent errors have shown. The same errors say what
+the chance is that a point beyond these margins is feasible.
 """
 
 import dataclasses
@@ -16,6 +17,9 @@ _FIRST, _LARGEST = 0.04, 0.08
 _SHRINK, _GROW = 0.9, 1.1
 # By errors: what is left of a rate after one more trial, and the largest margin.
 _FADE, LARGEST_BY_ERRORS = 0.9, 0.05
+# Chance of a point that every recent error speaks against, as the weight of one more trial that
+# does not: models improve with every trial, and what is never tried is never learnt.
+_HOPE = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,20 +28,49 @@ class Margins:
 
     Attributes:
         by_outcomes: the same everywhere.
-        rate: growth of the margins by errors with the distance to the nearest trial.
+        slopes: errors at the latest trials, the newest last, per distance to the nearest trial
+            before; positive where the model was too hopeful.
     """
 
     by_outcomes: Float[np.ndarray, " constraints"]
-    rate: Float[np.ndarray, " constraints"]
+    slopes: Float[np.ndarray, "recent constraints"]
 
     @classmethod
     def none(cls, n_constraints: int) -> "Margins":
         """No margins."""
-        return cls(np.zeros(n_constraints), np.zeros(n_constraints))
+        return cls(np.zeros(n_constraints), np.zeros((0, n_constraints)))
+
+    @property
+    def rate(self) -> Float[np.ndarray, " constraints"]:
+        """Growth of the margins by errors with the distance: the largest slope, faded."""
+        return np.max(self._fading[:, None] * self.slopes, axis=0, initial=0.0)
+
+    @property
+    def _fading(self) -> Float[np.ndarray, " recent"]:
+        return _FADE ** np.arange(len(self.slopes))[::-1]
 
     def at(self, distance: float) -> Float[np.ndarray, " constraints"]:
         """The margins at a distance from the nearest trial."""
         return self.by_outcomes + np.minimum(self.rate * distance, LARGEST_BY_ERRORS)
+
+    def chances(
+        self,
+        predicted: Float[np.ndarray, "rows constraints"],
+        distances: Float[np.ndarray, " rows"],
+    ) -> Float[np.ndarray, " rows"]:
+        """The weight of recent trials by whose errors, scaled to the distance, a place is feasible.
+
+        Args:
+            predicted: constraints at the places, in units of their ranges.
+            distances: from the places to the nearest trial.
+        """
+        if len(self.slopes) == 0:
+            return np.ones(len(predicted))
+        errors = self.slopes[None] * distances[:, None, None]
+        errors = np.clip(errors, -LARGEST_BY_ERRORS, LARGEST_BY_ERRORS)
+        feasible = np.all(predicted[:, None] + errors <= 0.0, axis=2)
+        weights = self._fading
+        return (feasible @ weights + _HOPE) / (weights.sum() + _HOPE)
 
 
 def by_outcomes(
@@ -54,20 +87,14 @@ def by_outcomes(
     return margin**2
 
 
-def rate_of_errors(
-    excess: Float[np.ndarray, "recent constraints"], distances: Float[np.ndarray, " recent"]
-) -> Float[np.ndarray, " constraints"]:
-    """The largest recent error per distance, the older the less.
+def slopes(
+    errors: Float[np.ndarray, "recent constraints"], distances: Float[np.ndarray, " recent"]
+) -> Float[np.ndarray, "recent constraints"]:
+    """Errors per distance.
 
     Args:
-        excess: by how much the models were too hopeful at the latest trials, at least one, in
-            units of the range of the constraint.
+        errors: truth minus prediction at the latest trials, in units of the ranges.
         distances: from each of these trials to the nearest one before it, on the cube of side 2.
-
-    Returns:
-        Margin per distance in the same units.
     """
-    age = np.arange(len(excess))[::-1]
     # Repetitions tell nothing about distances.
-    share = _FADE**age / np.maximum(distances, 1e-6)
-    return np.max(share[:, None] * excess, axis=0)
+    return errors / np.maximum(distances, 1e-6)[:, None]

@@ -170,9 +170,11 @@ class Modeller:
         recent = range(max(self._determined(history), n - _RECENT_FOR_MARGINS), n)
         if len(recent) and len(places):
             signed = np.array([self._prediction_errors(history, j) for j in recent])
-            excess = np.maximum(signed[:, chosen[columns], columns], 0.0)
+            errors = np.zeros((len(recent), history.constraints.shape[1]))
+            errors[:, places] = signed[:, chosen[columns], columns]
             distances = np.array([history.distance(history.z[j], j) for j in recent])
-            wide.rate[places] = margins.rate_of_errors(excess / history.ranges()[places], distances)
+            slopes = margins.slopes(errors / history.ranges(), distances)
+            wide = dataclasses.replace(wide, slopes=slopes)
         return wide
 
     def _determined(self, history: History) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from samo_cobra import batches, design, infill, surrogates
+from samo_cobra import batches, candidates, design, infill, posing, surrogates
 from samo_cobra.history import History
 from samo_cobra.modelling import Modelled, Modeller
 from samo_cobra.records import Record
@@ -79,6 +79,7 @@ class Proposer:
             id=number,
             predicted=self.in_own_signs(found.outputs),
             gain=found.gain,
+            chance=found.chance,
             margins=_floats(_margins_at(modelled, found.z)),
             reference_point=_floats(self._statement.signs * reference),
             n_trials=n_trials,
@@ -123,7 +124,9 @@ class Proposer:
     def _moved(self, proposal: Proposal, found: infill.Found) -> Proposal:
         assert proposal.record is not None
         predicted = self.in_own_signs(found.outputs)
-        record = dataclasses.replace(proposal.record, predicted=predicted, gain=found.gain)
+        record = dataclasses.replace(
+            proposal.record, predicted=predicted, gain=found.gain, chance=found.chance
+        )
         return Proposal(found.z, found, record)
 
     def in_own_signs(self, outputs: Float[np.ndarray, " outputs"]) -> tuple[float, ...]:
@@ -153,10 +156,10 @@ class Proposer:
         else:
             sequence = design.low_discrepancy(index + _LOOK_AHEAD, space.dims, seed)
         rows = 2.0 * space.snap(sequence[index:]) - 1.0
-        fresh = rows[infill.fresh(rows, taken)]
-        if len(fresh) == 0 and space.size <= infill.LARGEST_GRID:
+        fresh = rows[candidates.fresh(rows, taken)]
+        if len(fresh) == 0 and space.size <= candidates.LARGEST_GRID:
             # Of a nearly exhausted space the sequence may miss the last points.
-            grid = infill.unevaluated(space, taken, np.random.default_rng([self._seed, index]))
+            grid = candidates.unevaluated(space, taken, np.random.default_rng([self._seed, index]))
             fresh = grid[restrictions.allowed(0.5 * (grid + 1.0))]
         return fresh[0] if len(fresh) else rows[0]
 
@@ -169,21 +172,22 @@ class Proposer:
     ) -> infill.Found:
         history, space = modelled.history, self._statement.space
         if self._sobol is None:
-            self._sobol = design.low_discrepancy(infill.N_CANDIDATES, space.dims, self._seed)
+            self._sobol = design.low_discrepancy(candidates.N_CANDIDATES, space.dims, self._seed)
         sobol = self._sobol
         starts = self._allowed_starts(history.taken, rng)
         starts = starts if first is None else np.concatenate([first, starts])
 
         def best(corner: Float[np.ndarray, " objectives"]) -> infill.Found:
-            posed = infill.problem(modelled, self._exact, corner)
+            posed = posing.problem(modelled, self._exact, corner)
             elite, taken = history.elite(), history.taken
-            return infill.Search(posed, self._exact, space, elite, taken, sobol).best(rng, starts)
+            search = infill.Search(posed, modelled, self._exact, space, elite, taken, sobol)
+            return search.best(rng, starts)
 
         found = best(reference)
         inside = history.feasible & np.all(history.objectives < reference, axis=1)
         if found.gain <= 0.0 and not inside.any():
             # The reference point looks out of reach: work on the best front there is.
-            found = best(infill.reachable_reference(history, reference))
+            found = best(posing.reachable_reference(history, reference))
         return found
 
     def _allowed_starts(
@@ -194,13 +198,13 @@ class Proposer:
         if len(restrictions) == 0:
             return np.zeros((0, space.dims))
         if self._allowed is None:
-            small = space.size <= infill.LARGEST_GRID
+            small = space.size <= candidates.LARGEST_GRID
             allowed = space.grid() if small else np.zeros((0, space.dims))
             allowed = allowed[restrictions.allowed(allowed)]
             if len(allowed) == 0:
                 allowed = sample_allowed(restrictions, _N_ALLOWED, self._seed)
             self._allowed = 2.0 * allowed - 1.0
-        free = infill.fresh(self._allowed, taken)
+        free = candidates.fresh(self._allowed, taken)
         left = self._allowed[free] if free.any() else self._allowed
         return left[rng.permutation(len(left))[:_N_ALLOWED]]
 

@@ -18,7 +18,8 @@ class Record:
         predicted: predicted objectives and constraints, in the user's signs.
         gain: predicted gain in hypervolume, in units of the extent of the front; 0 where the
             search fell back on the most promising point without one.
-        margins: safety margin of every constraint at the point, in its own units.
+        margins: safety margin of every constraint at the point, in its own units; where the
+            chance is below 1 the search kept less.
         reference_point: reference point of the moment, in the user's signs.
         n_trials: number of trials known.
         n_pending: number of points under way.
@@ -26,6 +27,8 @@ class Record:
         cpu_s: processor time of the suggestion.
         converged: with the published preset, whether every run of COBYLA converged; ``gain`` and
             ``margins`` are in raw units then, ``steps`` counts calls of the criterion.
+        chance: that the point is feasible, by recent errors of the models; None with the
+            published preset.
     """
 
     id: int
@@ -41,6 +44,7 @@ class Record:
     steps: int
     cpu_s: float
     converged: bool | None = None
+    chance: float | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Record":

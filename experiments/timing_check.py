@@ -2,19 +2,22 @@
 
     python -m experiments.timing_check --workdir=DIR
 
-Times one potential on a quiet machine, then while other processes train, under the lock that
-searches use (`experiments.timing_lock`), then while they train without it. Prints a JSON line for
-each with the median of all passes and its ratio to the quiet one. Takes two minutes on two cores.
+Times one potential while the other processes are stopped, then while they train, under the lock
+that searches use (`experiments.timing_lock`), then while they train without it, and again. Prints a
+JSON line for each way with all timings, their median, and its ratio to that of the first. Takes two
+minutes on two cores.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import signal
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the lock.", required=True)
 _TRAININGS = flags.DEFINE_integer("trainings", 2, "Processes that train beside it.", lower_bound=1)
 _PASSES = flags.DEFINE_integer("passes", 7, "Passes of a timing.", lower_bound=1)
-_REPEATS = flags.DEFINE_integer("repeats", 7, "Timings, a second apart.", lower_bound=1)
+_REPEATS = flags.DEFINE_integer("repeats", 7, "Timings of each way.", lower_bound=1)
 _TRAIN = flags.DEFINE_bool("train", False, "Be one of the trainings; set by the program itself.")
 
 
@@ -40,14 +43,23 @@ def main(_: list[str]) -> None:
 
 
 def check(lock: Path, trainings: int, passes: int, repeats: int) -> Iterator[dict[str, Any]]:
-    """Yields the medians: quiet, beside trainings under the lock, and without it."""
+    """Yields medians of timings taken in turns, as the speed of a machine drifts.
+
+    On its own: the trainings are stopped by a signal, whatever they are doing.
+    """
     item = potential_to_time()
-    quiet = median_s(item, lock, passes, repeats)
-    yield {"what": "quiet", "median_s": quiet, "ratio": 1.0}
-    with beside(trainings, lock):
-        for what, path in (("under the lock", lock), ("without it", None)):
-            seconds = median_s(item, path, passes, repeats)
-            yield {"what": what, "median_s": seconds, "ratio": seconds / quiet}
+    seconds: dict[str, list[float]] = {"on its own": [], "under the lock": [], "without it": []}
+    with beside(trainings, lock) as processes:
+        for _ in range(repeats):
+            with stopped(processes):
+                seconds["on its own"].append(median_s(item, None, passes))
+            for what, path in (("under the lock", lock), ("without it", None)):
+                time.sleep(1.0)
+                seconds[what].append(median_s(item, path, passes))
+    own = statistics.median(seconds["on its own"])
+    for what, values in seconds.items():
+        median = statistics.median(values)
+        yield {"what": what, "median_s": median, "ratio": median / own, "s": values}
 
 
 def potential_to_time() -> InferencePass:
@@ -64,26 +76,32 @@ def potential_to_time() -> InferencePass:
     params = spaces.default_trial("allegro", config.ranges)
     model = model_config("allegro", params, config.model, splits.train)
     potential = Potential(model, initial_params(model))
-    return InferencePass(potential, splits.test.select(range(200)), config.timing.batch_size)
+    return InferencePass(potential, splits.test, config.timing.batch_size)
 
 
-def median_s(item: InferencePass, lock: Path | None, passes: int, repeats: int) -> float:
-    """Returns the median of some timings; without a lock they are taken as they come."""
-    import numpy as np
-
+def median_s(item: InferencePass, lock: Path | None, passes: int) -> float:
+    """Returns the median of some passes; without a lock they are taken as they come."""
     from allegro_jax.timing import measure
     from experiments.timing_lock import exclusive
 
-    medians = []
-    for _ in range(repeats):
-        with exclusive(lock) if lock is not None else contextlib.nullcontext():
-            medians.append(measure([item], passes)[0].median_s)
-        time.sleep(1.0)
-    return float(np.median(medians))
+    with exclusive(lock) if lock is not None else contextlib.nullcontext():
+        return float(measure([item], passes)[0].median_s)
 
 
 @contextlib.contextmanager
-def beside(trainings: int, lock: Path) -> Iterator[None]:
+def stopped(processes: Sequence[subprocess.Popen[str]]) -> Iterator[None]:
+    """Stops processes for a while."""
+    for process in processes:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.send_signal(signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def beside(trainings: int, lock: Path) -> Iterator[list[subprocess.Popen[str]]]:
     """Lets other processes train, from their first steps on, as workers of a search do."""
     command = [sys.executable, "-m", "experiments.timing_check", "--train"]
     command.append(f"--workdir={lock.parent}")
@@ -94,7 +112,7 @@ def beside(trainings: int, lock: Path) -> Iterator[None]:
             assert process.stdout is not None
             if process.stdout.readline() != "trains\n":
                 raise RuntimeError(f"a training ended with {process.wait()} before it began")
-        yield
+        yield processes
     finally:
         for process in processes:
             process.kill()

@@ -12,6 +12,8 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float
 
+# Violation, in units of the range, that counts as none: searches end on borders, to rounding.
+TOLERANCE = 1e-7
 # By outcomes: they enter squared.
 _FIRST, _LARGEST = 0.04, 0.08
 _SHRINK, _GROW = 0.9, 1.1
@@ -68,7 +70,7 @@ class Margins:
             return np.ones(len(predicted))
         errors = self.slopes[None] * distances[:, None, None]
         errors = np.clip(errors, -LARGEST_BY_ERRORS, LARGEST_BY_ERRORS)
-        feasible = np.all(predicted[:, None] + errors <= 0.0, axis=2)
+        feasible = np.all(predicted[:, None] + errors <= TOLERANCE, axis=2)
         weights = self._fading
         return (feasible @ weights + _HOPE) / (weights.sum() + _HOPE)
 

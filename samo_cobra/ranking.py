@@ -6,9 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from samo_cobra import criterion
-
-# Normalised constraint violation that counts as none; the margins are wider.
-_FEASIBLE = 1e-7
+from samo_cobra.margins import TOLERANCE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Ranked:
         return Ranked(*(np.concatenate([getattr(self, n), getattr(other, n)]) for n in names))
 
     def _sound(self) -> Bool[np.ndarray, " candidates"]:
-        return (self.violation <= _FEASIBLE) & (self.too_close <= 0.0)
+        return (self.violation <= TOLERANCE) & (self.too_close <= 0.0)
 
     @property
     def expected(self) -> Float[np.ndarray, " candidates"]:
@@ -84,7 +82,7 @@ class Ranked:
         free = self.too_close <= 0.0
         least = np.min(self.too_close)
         pool = free if free.any() else self.too_close <= least
-        sound = pool & (self.violation <= _FEASIBLE)
+        sound = pool & (self.violation <= TOLERANCE)
         if not sound.any():
             return int(np.argmin(np.where(pool, self.violation, np.inf)))
         if np.any(self.gain[sound] > 0.0):

@@ -61,6 +61,11 @@ def test_the_chance_is_the_faded_share_of_errors_that_leave_a_place_feasible():
     assert chance(wide, [-0.021], 1.0) == pytest.approx(1.0)
 
 
+def test_rounding_on_the_border_of_an_exact_constraint_costs_no_chance():
+    assert chance(believing(0.0, 0.0), [1e-12], 1.0) == pytest.approx(1.0)
+    assert chance(believing(0.0, 0.0), [1e-6], 1.0) < 0.25
+
+
 def test_what_every_error_speaks_against_keeps_a_chance():
     assert 0.0 < chance(believing(*[0.02] * 20), [-0.001], 1.0) < 0.06
 

@@ -28,10 +28,7 @@ def problem(
     centre, width = _units(history.objectives, front)
     front, corner = (front - centre) / width, (reference - centre) / width
     lower, upper = pareto.non_dominated_boxes(front, corner)
-    # What lies further below all that was seen than all of it spreads is extrapolation gone
-    # wild, mostly of a logarithm mapped back: it counts as lying there.
-    floor = history.objectives.min(axis=0) - np.ptp(history.objectives, axis=0)
-    lower = np.maximum(lower, (floor - centre) / width)
+    lower = np.maximum(lower, (_floor(history.objectives, reference) - centre) / width)
     n, boxes = capacity(len(history.taken)), capacity(len(lower))
     if len(reference) <= 2:
         boxes = n + 1
@@ -68,6 +65,20 @@ def _units(
     extent = np.ptp(basis, axis=0)
     extent = np.where(extent > 1e-6 * everything, extent, everything)
     return basis.min(axis=0), np.where(extent > 0.0, extent, 1.0)
+
+
+def _floor(
+    objectives: Float[np.ndarray, "points objectives"], reference: Float[np.ndarray, " objectives"]
+) -> Float[np.ndarray, " objectives"]:
+    """Values below which an objective gains nothing more.
+
+    What is predicted further below all that was seen than all of it spreads is extrapolation gone
+    wild, mostly of a logarithm mapped back. Nothing beyond the reference point counts as spread:
+    one huge value is no reason to believe in a tiny one.
+    """
+    best = objectives.min(axis=0)
+    cut = np.where(best < reference, np.minimum(objectives, reference), objectives)
+    return best - np.ptp(cut, axis=0)
 
 
 def reachable_reference(

@@ -85,7 +85,7 @@ def compare(seeds: Sequence[int]) -> list[tuple[list[str], list[list[str]]]]:
 
 
 def reproduce(seeds: Sequence[int]) -> list[tuple[list[str], list[list[str]]]]:
-    """Runs ours on the published problems; returns a table."""
+    """Runs ours on the published problems; returns a table, and one of costs at some sizes."""
     from experiments.optimisers import published, results, runs
     from samo_cobra import benchmark, problems
 
@@ -96,12 +96,13 @@ def reproduce(seeds: Sequence[int]) -> list[tuple[list[str], list[list[str]]]]:
     if _RUN.value:
         for job in runs.missing(folder, published.beyond(jobs, kept)):
             print(runs.describe(runs.save(folder, job, published.run(job))), flush=True)
-    made = [benchmark.summary(r) for job in jobs for r in runs.load(folder, job.file)]
-    merged = results.merge(kept, made)
+    made = [r for job in jobs for r in runs.load(folder, job.file)]
+    merged = results.merge(kept, [benchmark.summary(r) for r in made])
     if _RESULTS.value:
         results.write(Path(_RESULTS.value), merged)
     shown = published.among(merged, jobs)
-    return [(list(benchmark.HEADER), benchmark.rows(shown))] if shown else []
+    parts = [(benchmark.HEADER, benchmark.rows(shown)), (benchmark.COSTS, benchmark.costs(made))]
+    return [(list(header), rows) for header, rows in parts if rows]
 
 
 def main(_: list[str]) -> None:

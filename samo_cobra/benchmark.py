@@ -4,7 +4,8 @@
     python -m samo_cobra.benchmark --problems=published --seeds=3 --batch=5
 
 prints one JSON line per run and then a table: median hypervolume, evaluations to 99 % of the
-authors' median, and CPU seconds per suggestion.
+authors' median, and CPU seconds per suggestion; then the costs of single suggestions where the
+authors' code was timed.
 """
 
 import argparse
@@ -44,6 +45,11 @@ HEADER = (
     "CPU s/point",
     "authors (points)",
 )
+
+COSTS = ("problem", "points", "CPU s/infill", "authors", "ratio")
+
+# Suggestions before and after the one of a size whose median is its cost.
+_AROUND = 2
 
 
 def run(
@@ -188,6 +194,23 @@ def _row(problem: Problem, runs: Sequence[Summary]) -> list[str]:
     ]
 
 
+def costs(records: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Rows under :data:`COSTS`, one per number of points at which the authors' code was timed.
+
+    Only runs with one point at a time count.
+    """
+    found = []
+    for name in dict.fromkeys(r["problem"] for r in records):
+        results = problems.get(name).results
+        runs = [r["cpu_seconds"] for r in records if (r["problem"], r["batch"]) == (name, 1)]
+        for n, theirs in results.cpu_seconds.items() if results else ():
+            around = [s for run in runs for s in run[n - _AROUND : n + _AROUND + 1] if len(run) > n]
+            if around:
+                ours = statistics.median(around)
+                found.append([name, str(n), f"{ours:.3f}", f"{theirs:.2f}", f"{ours / theirs:.2f}"])
+    return found
+
+
 def _number(value: float | None, form: str) -> str:
     if value is None or math.isnan(value):
         return "-"
@@ -209,7 +232,11 @@ def _authors_seconds(problem: Problem) -> str:
 
 def table(records: Sequence[Mapping[str, Any]]) -> str:
     """Finished runs as aligned text."""
-    lines = [HEADER, *rows([summary(record) for record in records])]
+    return _aligned(HEADER, rows([summary(record) for record in records]))
+
+
+def _aligned(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    lines = [header, *body]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
@@ -242,6 +269,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.stdout.write(json.dumps(_short(records[-1])) + "\n")
             sys.stdout.flush()
     sys.stdout.write(table(records) + "\n")
+    if timed := costs(records):
+        sys.stdout.write("\n" + _aligned(COSTS, timed) + "\n")
 
 
 def _short(record: Mapping[str, Any]) -> Record:

@@ -166,6 +166,18 @@ def test_the_table_has_shares_of_the_best_median_wins_and_costs() -> None:
     assert report.table(MADE, 2, {})[1][0][1:3] == ["0.625 (2)", "1.000 (1)"]
 
 
+def test_costs_stand_beside_those_of_the_authors_at_the_same_number_of_points() -> None:
+    seconds = [0.0] * 80
+    seconds[38:43] = [0.05, 0.1, 0.11, 0.12, 9.0]
+    timed = {"problem": "BNH", "batch": 1, "cpu_seconds": seconds}
+    others = [{**timed, "batch": 5, "cpu_seconds": [7.0] * 80}, {**timed, "problem": "ZDT1"}]
+    short = {**timed, "cpu_seconds": [7.0] * 40}
+    assert benchmark.costs([timed, short, *others]) == [
+        ["BNH", "40", "0.110", "0.22", "0.50"],
+        ["BNH", "77", "0.000", "0.43", "0.00"],
+    ]
+
+
 def test_the_picture_has_a_panel_per_problem(tmp_path: Path) -> None:
     pictures.draw(tmp_path / "made" / "curves.png", MADE, {"P": 10.0, "Q": None})
     assert (tmp_path / "made" / "curves.png").read_bytes().startswith(b"\x89PNG")

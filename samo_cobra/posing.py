@@ -73,11 +73,12 @@ def _floor(
     """Values below which an objective gains nothing more.
 
     What is predicted further below all that was seen than all of it spreads is extrapolation gone
-    wild, mostly of a logarithm mapped back. Nothing beyond the reference point counts as spread:
-    one huge value is no reason to believe in a tiny one.
+    wild, mostly of a logarithm mapped back. What lies beyond the reference point and the median
+    does not count as spread: one huge value is no reason to believe in a tiny one.
     """
     best = objectives.min(axis=0)
-    cut = np.where(best < reference, np.minimum(objectives, reference), objectives)
+    most = np.maximum(reference, np.median(objectives, axis=0))
+    cut = np.where(best < reference, np.minimum(objectives, most), objectives)
     return best - np.ptp(cut, axis=0)
 
 

@@ -37,3 +37,10 @@ def test_one_huge_value_beyond_the_reference_is_no_reason_to_believe_in_a_tiny_o
     wild = SEEN.copy()
     wild[4, 1] = 1e6
     assert largest_gain(wild) == pytest.approx(largest_gain(SEEN), rel=0.3)
+
+
+def test_a_first_point_just_inside_the_reference_leaves_room_for_far_better_ones():
+    hard = SEEN + np.array([95.0, 0.0])
+    hard[3, 0] = 9.99
+    room = largest_gain(hard) / (10.0 - SEEN[:, 1].min())
+    assert room > 50.0

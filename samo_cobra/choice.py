@@ -1,11 +1,11 @@
 """Choice of kernel and transform per output, by the errors that each model made.
 
 Model ``c`` of an output predicted point j with error e_jc. Its score is the mean of abs(e) over the
-points that extended the front and the latest ones (step 4 of SAMO-COBRA, which has the root mean
-square), of these the last ten. Squares let the largest error decide alone, mostly one where the
-output is large and the front does not need it; and without a window one early error, from the time
-of fewer points than tail coefficients, ranks the models for the rest of the run. The lowest score
-wins; ties go to the first in the list.
+last ten points that extended the front and the last few that did not; the lowest score wins, ties
+go to the first in the list. Step 4 of SAMO-COBRA takes the root mean square over all points that
+extended the front and the four newest. Squares let the largest error decide alone, mostly one where
+the output is large and the front does not need it; one early error ranks the models for the rest of
+the run; and a model that promised what did not come is back as soon as four others have.
 """
 
 import jax.numpy as jnp
@@ -15,7 +15,8 @@ from jaxtyping import Bool, Float, Int
 from samo_cobra import surrogates
 from samo_cobra.precision import float64_on_cpu
 
-_WINDOW = 10
+# Points that extended the front whose errors count.
+_IMPROVING = 10
 # Errors beyond this are all equally hopeless, and their squares still add up.
 _LARGEST_ERROR = 1e100
 
@@ -48,15 +49,14 @@ def improving(
 
 
 def counted(improved: Bool[np.ndarray, " points"], latest: int) -> Int[np.ndarray, " counted"]:
-    """Indices of the points whose errors count: those that improved, and the latest ones.
+    """Indices of the points whose errors count, in order.
 
     Args:
-        improved: points that extended the front.
-        latest: number of last points that count in any case.
+        improved: points that extended the front, of which the last ten count.
+        latest: number of others that count, the last ones.
     """
-    counts = improved.copy()
-    counts[max(0, len(counts) - latest) :] = True
-    return np.flatnonzero(counts)[-_WINDOW:]
+    vain = np.flatnonzero(~improved)[-latest:]
+    return np.sort(np.concatenate([np.flatnonzero(improved)[-_IMPROVING:], vain]))
 
 
 def mean_absolute(

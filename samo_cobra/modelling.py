@@ -15,6 +15,10 @@ from samo_cobra.settings import Settings
 
 # Latest trials whose leave-one-out errors count besides those of trials that extended the front.
 _RECENT = 10
+# Points whose errors count, at the most, while there are few.
+_MOST_EARLY = 32
+# Fewer points than this say nothing of a model by being left out of it in turn.
+_FEWEST_LEFT_OUT = 4
 # Latest trials whose prediction errors decide margins.
 _RECENT_FOR_MARGINS = 20
 # Unit of the margins by outcomes, in ranges of the constraint: at 1, as published for margins in
@@ -51,7 +55,7 @@ class Modeller:
     Args:
         exact: outputs that need no model.
         n_objectives: number of objectives.
-        n_initial: size of the initial design, whose prediction errors do not count.
+        n_initial: size of the initial design, each of whose points is predicted from the others.
         settings: how models are chosen.
     """
 
@@ -84,7 +88,7 @@ class Modeller:
             errors = scores[chosen, np.arange(len(chosen))]
             extended = self._believing(history, model, pending)
             if len(extended) > len(history):
-                model = self._select(self._fit(extended, len(extended)), chosen)
+                model = self._select(self._fit(extended.z, extended.values), chosen)
             wide = self._margins(history, chosen)
             return Modelled(model, extended, chosen, errors, wide, len(history))
 
@@ -151,10 +155,12 @@ class Modeller:
         improved: Bool[np.ndarray, " points"],
     ) -> Float[np.ndarray, "models modelled"]:
         """Scores by the errors that the models made when each point was new."""
-        counted = choice.counted(improved, self._settings.latest)
-        # Errors of models with too few points for their tails say little once there are others.
-        sound = counted[counted >= self._determined(history)]
-        counted = sound if len(sound) >= self._settings.latest else counted
+        n, determined = len(history), self._determined(history)
+        counted = np.arange(max(0, n - _MOST_EARLY), n)
+        if n >= determined + 2:
+            # Errors of models with too few points for their tails say little once there are others.
+            counted = choice.counted(improved, self._settings.latest)
+            counted = counted[counted >= determined]
         return choice.mean_absolute(
             np.array([self._prediction_errors(history, int(j)) for j in counted])
         )
@@ -182,11 +188,20 @@ class Modeller:
         return max(self._n_initial, surrogates.n_tail(history.z.shape[1]))
 
     def _prediction_errors(self, history: History, j: int) -> Float[np.ndarray, "models modelled"]:
-        """Errors at trial ``j`` of the models of the moment before it."""
-        if j < max(2, self._n_initial):
+        """Errors at trial ``j`` of the models of the moment before it.
+
+        For a trial of the initial design they are those of models of all others of it: for the
+        first infill these errors are all there is to choose by.
+        """
+        initial = j < max(2, self._n_initial)
+        if initial and not _FEWEST_LEFT_OUT <= self._n_initial <= len(history):
             return np.zeros((surrogates.N_MODELS, len(self._columns)))
         if j not in self._errors:
-            models = self._fit_told(history, j)
+            if initial:
+                others = np.delete(np.arange(self._n_initial), j)
+                models = self._fit(history.z[others], history.values[others])
+            else:
+                models = self._fit_told(history, j)
             self._errors[j] = choice.prediction_errors(
                 models, history.z[j], history.values[j, self._columns]
             )
@@ -195,15 +210,17 @@ class Modeller:
     def _fit_told(self, history: History, n: int) -> surrogates.Surrogates:
         """Models of the first ``n`` trials; the latest are kept for the next call."""
         if self._fitted is None or self._fitted[0] != n:
-            self._fitted = (n, self._fit(history, n))
+            self._fitted = (n, self._fit(history.z[:n], history.values[:n]))
         return self._fitted[1]
 
-    def _fit(self, history: History, n: int) -> surrogates.Surrogates:
-        size = capacity(n)
+    def _fit(
+        self, z: Float[np.ndarray, "points dims"], values: Float[np.ndarray, "points outputs"]
+    ) -> surrogates.Surrogates:
+        size = capacity(len(z))
         return surrogates.fit(
-            jnp.asarray(pad_rows(history.z[:n], size)),
-            jnp.asarray(pad_rows(history.values[:n, self._columns], size)),
-            jnp.asarray(np.arange(size) < n),
+            jnp.asarray(pad_rows(z, size)),
+            jnp.asarray(pad_rows(values[:, self._columns], size)),
+            jnp.asarray(np.arange(size) < len(z)),
             n_objectives=self._n_objectives,
             with_inverse=self._settings.needs_inverse,
         )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from samo_cobra import batches, candidates, design, infill, posing, surrogates
+from samo_cobra import batches, candidates, design, infill, posing, surrogates, transforms
 from samo_cobra.history import History
 from samo_cobra.modelling import Modelled, Modeller
 from samo_cobra.records import Record
@@ -209,17 +209,18 @@ class Proposer:
         return left[rng.permutation(len(left))[:_N_ALLOWED]]
 
     def _choices(self, modelled: Modelled) -> dict[str, Any]:
-        """Kernel, transform and error of every output, as the record lists them."""
+        """Kernel, version and error of every output, as the record lists them."""
         n = len(self._statement.output_signs)
-        kernels, logarithmic, errors = ["exact"] * n, [False] * n, [0.0] * n
+        kernels, versions, errors = ["exact"] * n, ["plain"] * n, [0.0] * n
         places = self._exact.modelled
         for place, model, error in zip(places, modelled.chosen, modelled.errors, strict=True):
-            kernels[place] = surrogates.KERNELS[model // 2]
-            logarithmic[place] = bool(model % 2)
+            kernel, version = divmod(int(model), surrogates.N_VERSIONS)
+            kernels[place] = surrogates.KERNELS[kernel]
+            versions[place] = transforms.VERSIONS[version]
             errors[place] = float(error)
         return {
             "kernels": tuple(kernels),
-            "logarithmic": tuple(logarithmic),
+            "versions": tuple(versions),
             "errors": tuple(errors),
         }
 

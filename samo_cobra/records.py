@@ -12,7 +12,8 @@ class Record:
     Attributes:
         id: number of the trial.
         kernels: chosen kernel of every output; "exact" for inexpensive ones.
-        logarithmic: whether the chosen model is one of the signed logarithm.
+        versions: what the chosen model is a model of: "plain", the output itself, "logarithmic",
+            its signed logarithm, or "reciprocal", which straightens a pole.
         errors: mean absolute error by which the model was chosen (root mean square of
             leave-one-out errors); 0 for exact outputs.
         predicted: predicted objectives and constraints, in the user's signs.
@@ -33,7 +34,7 @@ class Record:
 
     id: int
     kernels: tuple[str, ...]
-    logarithmic: tuple[bool, ...]
+    versions: tuple[str, ...]
     errors: tuple[float, ...]
     predicted: tuple[float, ...]
     gain: float

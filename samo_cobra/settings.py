@@ -19,8 +19,8 @@ class Settings:
             the predicted gain of the whole batch stops growing.
         noise: outputs differ when repeated: models smooth, with a nugget chosen by leave-one-out
             errors, and gains are measured from their means.
-        latest: newest trials whose errors count in the choice of models besides those of trials
-            that extended the front.
+        latest: trials that did not extend the front whose errors count in the choice of models,
+            the last ones, besides those of the last ten that did.
         preset: ``"published"`` for the algorithm as its authors published it; see
             :meth:`published`, which makes these settings.
 
@@ -32,7 +32,7 @@ class Settings:
     model_choice: Literal["prediction", "leave-one-out"] = "prediction"
     batch: Literal["sequential", "joint"] = "sequential"
     noise: bool = False
-    latest: int = 2
+    latest: int = 3
     preset: Literal["recommended", "published"] = "recommended"
 
     @classmethod

@@ -91,7 +91,7 @@ def fit(
 
     solution, residual = jax.lax.map(one_kernel, surrogates.kernel_matrices(points, mask))
     solution = jnp.nan_to_num(solution, nan=0.0, posinf=0.0, neginf=0.0)
-    shape = (values.shape[1], 2)
+    shape = (values.shape[1], surrogates.N_VERSIONS)
     weights = solution.reshape(*solution.shape[:2], *shape)
     fitted = surrogates.Surrogates(points, mask, weights, affine)
     residual = residual.reshape(*residual.shape[:2], *shape)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from samo_cobra.exact import Function
     from samo_cobra.optimizer import Optimizer
 
-_FORMAT = 2
+_FORMAT = 3
 _FIELDS = (
     "space",
     "n_objectives",

@@ -5,7 +5,7 @@ The model of one output is, with r_i = |z - z_i| on the cube [-1, 1]^d,
     s(z) = sum_i w_i phi(r_i) + c . [1, z_1..z_d, z_1^2..z_d^2]
 
 from the saddle-point system [[Phi, P], [P', 0]] [w; c] = [y; 0] (de Winter et al., EMO 2021).
-One factorisation per kernel serves all outputs and both transforms.
+One factorisation per kernel serves all outputs and all transforms.
 """
 
 import functools
@@ -26,7 +26,8 @@ KERNELS = (
     "inverse_multiquadric",
     "thin_plate",
 )
-N_MODELS = 2 * len(KERNELS)
+N_VERSIONS = len(transforms.VERSIONS)
+N_MODELS = len(KERNELS) * N_VERSIONS
 
 # Ridge on the kernel block: above rounding, far below any signal.
 _NUGGET = 1e-12
@@ -83,11 +84,11 @@ _KERNEL_FUNCTIONS: tuple[Callable[[Array], tuple[Array, Array]], ...] = (
 
 
 class Surrogates(NamedTuple):
-    """All twelve models of every output, fitted to one (padded) history."""
+    """All models of every output, fitted to one (padded) history."""
 
     points: Float[Array, "points dims"]
     mask: Bool[Array, " points"]
-    weights: Float[Array, "kernels rows outputs 2"]
+    weights: Float[Array, "kernels rows outputs versions"]
     affine: transforms.Affine
     inverse: Float[Array, "kernels rows rows"] | None = None
 
@@ -100,10 +101,10 @@ class Model(NamedTuple):
     weights: Float[Array, "points outputs"]
     tail: Float[Array, "tail outputs"]
     kernel: Int[Array, " outputs"]
-    logarithmic: Bool[Array, " outputs"]
+    version: Int[Array, " outputs"]
     shift: Float[Array, " outputs"]
     scale: Float[Array, " outputs"]
-    unit: Float[Array, " outputs"]
+    bend: transforms.Bend
     inverse: Float[Array, "outputs rows rows"] | None = None
 
 
@@ -185,7 +186,7 @@ def fit(
     solution = jnp.linalg.solve(system, right) if inverse is None else inverse @ right
     # A kernel whose system broke down must lose the choice, not poison the arithmetic.
     solution = jnp.nan_to_num(solution, nan=0.0, posinf=0.0, neginf=0.0)
-    weights = solution.reshape(*solution.shape[:2], values.shape[1], 2)
+    weights = solution.reshape(*solution.shape[:2], values.shape[1], N_VERSIONS)
     return Surrogates(points, mask, weights, affine, inverse)
 
 
@@ -210,7 +211,7 @@ def leave_one_out_errors(
 
 def errors_of_residuals(
     surrogates: Surrogates,
-    residual: Float[Array, "kernels points outputs 2"],
+    residual: Float[Array, "kernels points outputs versions"],
     values: Float[Array, "points outputs"],
 ) -> Float[Array, "points models outputs"]:
     """Absolute errors in original units of residuals in transformed ones; zero for padding."""
@@ -224,7 +225,7 @@ def errors_of_residuals(
 def predict_all(
     surrogates: Surrogates, point: Float[Array, " dims"]
 ) -> Float[Array, "models outputs"]:
-    """Predictions of all twelve models in original units.
+    """Predictions of all models in original units.
 
     They are mapped back with the moments that the models were fitted with: an exact model then
     shows no error when the point's true outputs arrive.
@@ -239,8 +240,8 @@ def predict_all(
 
 @jax.jit
 def select(surrogates: Surrogates, choice: Int[Array, " outputs"]) -> Model:
-    """Picks one model per output; models are numbered ``2 * kernel + transform``."""
-    kernel, version = choice // 2, choice % 2
+    """Picks one model per output; models are numbered by kernel, then version."""
+    kernel, version = jnp.divmod(choice, N_VERSIONS)
     outputs = jnp.arange(len(choice))
     weights = surrogates.weights[kernel, :, outputs, version].T
     n = len(surrogates.points)
@@ -250,10 +251,10 @@ def select(surrogates: Surrogates, choice: Int[Array, " outputs"]) -> Model:
         weights=weights[:n],
         tail=weights[n:],
         kernel=kernel,
-        logarithmic=version == 1,
+        version=version,
         shift=surrogates.affine.shift[outputs, version],
         scale=surrogates.affine.scale[outputs, version],
-        unit=surrogates.affine.unit,
+        bend=surrogates.affine.bend,
         inverse=None if surrogates.inverse is None else surrogates.inverse[kernel],
     )
 
@@ -296,10 +297,8 @@ def predict(
     linear, square = model.tail[1 : dims + 1].T, model.tail[dims + 1 :].T
     jacobian = jacobian + linear[None] + 2.0 * square[None] * z[:, None, :]
     raw = value * model.scale[None] + model.shift[None]
-    logarithmic, unit = model.logarithmic[None], model.unit[None]
-    original = jnp.where(logarithmic, unit * transforms.plog_inverse(raw), raw)
-    stretch = jnp.where(logarithmic, unit + jnp.abs(original), 1.0) * model.scale[None]
-    return original, jacobian * stretch[:, :, None]
+    original, slope = transforms.unbent(raw, model.version, model.bend)
+    return original, jacobian * (slope * model.scale[None])[:, :, None]
 
 
 def variance(model: Model, z: Float[Array, " dims"]) -> Float[Array, " outputs"]:

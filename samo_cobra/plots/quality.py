@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from samo_cobra.optimizer import Optimizer
 
 _EXACT = "exact"
+# How marks of models of the three versions are filled.
+_FILLED = {"plain": "full", "logarithmic": "none", "reciprocal": "left"}
 # Largest ratio of positive values that a linear scale still shows.
 _LINEAR_WITHIN = 50.0
 # Ratio of the largest value to nine tenths of all, from which on the large ones are drawn nearer.
@@ -143,24 +145,23 @@ def _set_scale(axes: Axes, values: Float[np.ndarray, " n"]) -> None:
 
 
 def _draw_kernels(axes: Axes, optimizer: Optimizer, outputs: dict[int, str]) -> None:
-    """A row per output, a mark per suggestion; open marks are models of the logarithm."""
+    """A row per output, a mark per suggestion, filled by what the model is one of."""
     for k, kernel in enumerate(surrogates.KERNELS):
         colour, marker = style.COLOURS[k % 6], style.MARKERS[k % 6]
-        for logarithmic in (False, True):
+        for version, filled in _FILLED.items():
             places = [
                 (record.id, row)
                 for record in optimizer.records
                 for row, output in enumerate(outputs)
-                if record.kernels[output] == kernel and record.logarithmic[output] == logarithmic
+                if (record.kernels[output], record.versions[output]) == (kernel, version)
             ]
             if places:
-                label = kernel.replace("_", " ") + (" of the logarithm" if logarithmic else "")
-                face = "none" if logarithmic else colour
+                label = kernel.replace("_", " ") + ("" if version == "plain" else f", {version}")
                 look: dict[str, Any] = {
                     "marker": marker,
                     "ms": 5.5,
                     "color": colour,
-                    "markerfacecolor": face,
+                    "fillstyle": filled,
                 }
                 axes.plot(*np.array(places).T, ls="none", label=label, **look)
     axes.set_yticks(range(len(outputs)), outputs.values())

@@ -11,9 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from samo_cobra import surrogates
-
-N_MODELS = surrogates.N_MODELS
+N_MODELS = 12
 
 # Singular values below this share of the largest one are taken for zero.
 _CUT_OFF = 1e-14

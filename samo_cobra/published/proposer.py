@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import qmc
 
-from samo_cobra import choice, surrogates
+from samo_cobra import choice, surrogates, transforms
 from samo_cobra.history import History
 from samo_cobra.margins import by_outcomes
 from samo_cobra.proposals import Proposal, Proposer
@@ -84,7 +84,7 @@ class PublishedProposer(Proposer):
         record = Record(
             id=number,
             kernels=tuple(surrogates.KERNELS[c // 2] for c in chosen),
-            logarithmic=tuple(bool(c % 2) for c in chosen),
+            versions=tuple(transforms.VERSIONS[c % 2] for c in chosen),
             errors=_plain(scores),
             predicted=self.in_own_signs(posed.outputs(z)),
             gain=max(-best.value, 0.0),

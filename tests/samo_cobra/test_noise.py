@@ -53,7 +53,7 @@ def test_leave_one_out_errors_of_interpolants_are_those_of_fits_without_the_poin
     fitted = surrogates.fit(points, padded, mask, n_objectives=1, with_inverse=True)
     errors = surrogates.leave_one_out_errors(fitted, padded)
     tail = np.asarray(surrogates.tail_terms(jnp.asarray(POINTS)))
-    expected = brute_force(fitted, values, np.full((6, 2, 2), 1e-12), tail)
+    expected = brute_force(fitted, values, np.full((6, 2, 3), 1e-12), tail)
     np.testing.assert_allclose(errors[: len(POINTS)], expected, rtol=1e-6, atol=1e-9)
     assert not np.any(errors[len(POINTS) :])
 
@@ -123,7 +123,7 @@ def test_repeated_points_are_averaged(x64):
         n_objectives=2,
     )
     assert np.all(np.isfinite(errors))
-    chosen = jnp.asarray([2, 2])
+    chosen = jnp.asarray([3, 3])
     predicted, _ = surrogates.predict(surrogates.select(fitted, chosen), jnp.zeros((1, 2)))
     np.testing.assert_allclose(predicted, 1.0, atol=0.1)
 

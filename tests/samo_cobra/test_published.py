@@ -102,7 +102,7 @@ def test_the_exact_model_is_not_chosen():
     """The authors' program took the thin-plate spline of the logarithm in 72 of 77 infills."""
     optimizer = told("TNK", 25)
     optimizer.ask()
-    assert optimizer.records[-1].logarithmic[0]
+    assert optimizer.records[-1].versions[0] == "logarithmic"
     assert optimizer.records[-1].errors[0] > 1e-3
 
 

@@ -129,7 +129,7 @@ def test_numbers_of_numpy_are_saved_as_plain_data():
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b'{"format": 2, "space": [{"na', b'{"format": 2}', b"[]", b"\xff\xfe\x00"]
+    "content", [b"", b'{"format": 3, "space": [{"na', b'{"format": 3}', b"[]", b"\xff\xfe\x00"]
 )
 def test_a_broken_file_is_named(tmp_path, content):
     (tmp_path / "run.json").write_bytes(content)
@@ -138,7 +138,7 @@ def test_a_broken_file_is_named(tmp_path, content):
 
 
 def test_another_format_is_named():
-    with pytest.raises(ValueError, match="expected format 2, got 99"):
+    with pytest.raises(ValueError, match="expected format 3, got 99"):
         Optimizer.from_json({"format": 99})
 
 

@@ -99,6 +99,8 @@ class Modeller:
     ) -> Modelled:
         fitted, errors = self._smoothing(history)
         scores = choice.root_mean_square(np.asarray(errors)[: len(history)])
+        # A reciprocal version is measured from the least value, which noise decides.
+        scores[surrogates.versions() == "reciprocal"] = np.inf
         chosen = np.argmin(scores, axis=0)
         model = surrogates.select(fitted, jnp.asarray(chosen))
         if len(history.partial):

@@ -159,3 +159,19 @@ def test_a_smoothed_front_needs_data():
     optimizer = Optimizer(PLANE, 2, settings=Settings(noise=True))
     with pytest.raises(ValueError, match="two complete trials, got 0"):
         optimizer.smoothed_front()
+
+
+def test_no_reciprocal_version_is_chosen_where_there_is_noise():
+    """It is measured from the least value, which noise decides; without noise it is chosen here."""
+
+    def poles(x):
+        return ([1.0 / (0.05 + x["x"]), 1.0 / (1.05 - x["x"])],)
+
+    def chosen(noise):
+        settings = Settings(noise=noise)
+        optimizer = Optimizer(PLANE, 2, reference_point=[25.0, 25.0], settings=settings)
+        records = optimise(optimizer, poles, 12).records
+        return {version for record in records for version in record.versions}
+
+    assert "reciprocal" in chosen(noise=False)
+    assert "reciprocal" not in chosen(noise=True)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from samo_cobra import choice, margins, smoothing, surrogates
+from samo_cobra import choice, margins, smoothing, surrogates, transforms
 from samo_cobra.exact import ExactOutputs
 from samo_cobra.history import History
 from samo_cobra.padding import capacity, pad_rows
@@ -100,7 +100,7 @@ class Modeller:
         fitted, errors = self._smoothing(history)
         scores = choice.root_mean_square(np.asarray(errors)[: len(history)])
         # A reciprocal version is measured from the least value, which noise decides.
-        scores[surrogates.versions() == "reciprocal"] = np.inf
+        scores[transforms.VERSIONS.index("reciprocal") :: surrogates.N_VERSIONS] = np.inf
         chosen = np.argmin(scores, axis=0)
         model = surrogates.select(fitted, jnp.asarray(chosen))
         if len(history.partial):

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from samo_cobra import transforms
@@ -107,11 +106,6 @@ class Model(NamedTuple):
     scale: Float[Array, " outputs"]
     bend: transforms.Bend
     inverse: Float[Array, "outputs rows rows"] | None = None
-
-
-def versions() -> np.ndarray:
-    """Which of the versions each of the numbered models is a model of."""
-    return np.tile(transforms.VERSIONS, len(KERNELS))
 
 
 def squared_distances(

@@ -19,6 +19,8 @@ VERSIONS = ("plain", "logarithmic", "reciprocal")
 _SMALLEST_UNIT = 1e-12
 # Beyond this the inverse is constant: exp(230) = 1e100 still squares without overflow.
 _PLOG_LIMIT = 230.0
+# Largest height over the median whose share is bent back: beyond, 1 - share is a rounding error.
+_LARGEST_HEIGHT = 1e12
 
 
 class Bend(NamedTuple):
@@ -28,7 +30,7 @@ class Bend(NamedTuple):
         unit: the logarithmic version is ``plog(y / unit)``.
         least, half: the reciprocal version is ``share((y - least) / half)``: 0 at the least value,
             1/2 at the median of the others.
-        most: the largest reciprocal version of the data.
+        most: the largest reciprocal version of the data, short of 1.
     """
 
     unit: Float[Array, " outputs"]
@@ -114,7 +116,8 @@ def bends(
     above = jnp.where(mask[:, None] & (values > least[None]), values - least[None], jnp.nan)
     varies = jnp.any(~jnp.isnan(above), axis=0)
     half = jnp.where(varies, jnp.nanmedian(above, axis=0), 1.0)
-    most = jnp.where(varies, share(jnp.nanmax(above, axis=0) / half), 0.0)
+    highest = jnp.minimum(jnp.nanmax(above, axis=0) / half, _LARGEST_HEIGHT)
+    most = jnp.where(varies, share(highest), 0.0)
     return Bend(units(values, mask, n_objectives), least, half, most)
 
 
@@ -122,7 +125,8 @@ def versions(
     values: Float[Array, "points outputs"], bend: Bend
 ) -> Float[Array, "points outputs versions"]:
     """Stacks all versions of every output."""
-    height = jnp.maximum(values - bend.least[None], 0.0) / bend.half[None]
+    height = (values - bend.least[None]) / bend.half[None]
+    height = jnp.clip(height, 0.0, _LARGEST_HEIGHT)
     return jnp.stack([values, plog(values / bend.unit[None]), share(height)], axis=-1)
 
 

@@ -117,6 +117,19 @@ def test_duplicates_and_constant_outputs_stay_finite(x64):
     np.testing.assert_allclose(predicted[:, 2], 1.0, rtol=1e-6)
 
 
+@pytest.mark.parametrize("huge", [1e20, 1e100])
+def test_one_absurd_value_leaves_every_model_finite(x64, huge):
+    values = np.abs(outputs(POINTS))
+    values[3] = huge
+    models = fit(POINTS, values)
+    places = jnp.asarray(np.concatenate([POINTS, RNG.uniform(-1.0, 1.0, size=(20, 2))]))
+    for number in range(surrogates.N_MODELS):
+        model = surrogates.select(models, jnp.full(3, number))
+        predicted, jacobian = surrogates.predict(model, places)
+        assert np.all(np.isfinite(predicted))
+        assert np.all(np.isfinite(jacobian))
+
+
 def test_the_reciprocal_version_models_a_pole(x64):
     """1 / (x1 x2), the form of stresses and deflections, which spans a factor of 450 here."""
 

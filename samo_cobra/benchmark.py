@@ -66,7 +66,7 @@ def run(
         problem: the test problem.
         budget: number of evaluations, initial design included.
         seed: seed of design and search.
-        batch: points per ``ask``.
+        batch: points per ``ask``; the last of the design may be fewer.
         callback: called with the number of points asked for and the CPU seconds of ``ask`` and
             of the ``tell`` of its points.
         settings: choices of method.
@@ -85,7 +85,10 @@ def run(
     curve: list[float] = []
     while len(curve) < budget:
         started = time.process_time()
-        points = optimizer.ask(min(batch, budget - len(curve)))
+        # Models begin where the design ends: no batch reaches beyond it.
+        design = optimizer.initial_points - len(curve)
+        whole = min(batch, design) if design > 0 else batch
+        points = optimizer.ask(min(whole, budget - len(curve)))
         seconds = time.process_time() - started
         for point in points:
             outcome = problem.evaluate(point.x)

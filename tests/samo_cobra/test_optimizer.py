@@ -29,6 +29,13 @@ def test_published_hypervolumes_are_reached(name, seed):
     assert curve[-1] > 0.995 * problem.published_hypervolume
 
 
+def test_no_batch_of_the_benchmark_reaches_beyond_the_design():
+    sizes = []
+    curve = run_benchmark(get("BNH"), 14, seed=0, batch=5, callback=lambda n, _: sizes.append(n))
+    assert sizes == [3, 5, 5, 1]
+    assert len(curve) == 14
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["BNH", "TNK", "ZDT1"])
 def test_the_median_of_five_seeds_is_within_half_a_percent_of_the_published_one(name):

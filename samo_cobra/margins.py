@@ -19,6 +19,8 @@ _FIRST, _LARGEST = 0.04, 0.08
 _SHRINK, _GROW = 0.9, 1.1
 # By errors: what is left of a rate after one more trial, and the largest margin.
 _FADE, LARGEST_BY_ERRORS = 0.9, 0.05
+# Distance below which a point is a repetition.
+_NO_DISTANCE = 1e-6
 # Chance of a point that every recent error speaks against, as the weight of one more trial that
 # does not: models improve with every trial, and what is never tried is never learnt.
 _HOPE = 0.5
@@ -32,15 +34,17 @@ class Margins:
         by_outcomes: the same everywhere.
         slopes: errors at the latest trials, the newest last, per distance to the nearest trial
             before; positive where the model was too hopeful.
+        distances: these distances.
     """
 
     by_outcomes: Float[np.ndarray, " constraints"]
     slopes: Float[np.ndarray, "recent constraints"]
+    distances: Float[np.ndarray, " recent"]
 
     @classmethod
     def none(cls, n_constraints: int) -> "Margins":
         """No margins."""
-        return cls(np.zeros(n_constraints), np.zeros((0, n_constraints)))
+        return cls(np.zeros(n_constraints), np.zeros((0, n_constraints)), np.zeros(0))
 
     @property
     def rate(self) -> Float[np.ndarray, " constraints"]:
@@ -62,6 +66,9 @@ class Margins:
     ) -> Float[np.ndarray, " rows"]:
         """The weight of recent trials by whose errors, scaled to the distance, a place is feasible.
 
+        A trial that was nearer to the others says less of the place: errors grow faster than
+        distances, and a search that refines what it has would make distant promises look safe.
+
         Args:
             predicted: constraints at the places, in units of their ranges.
             distances: from the places to the nearest trial.
@@ -71,8 +78,9 @@ class Margins:
         errors = self.slopes[None] * distances[:, None, None]
         errors = np.clip(errors, -LARGEST_BY_ERRORS, LARGEST_BY_ERRORS)
         feasible = np.all(predicted[:, None] + errors <= TOLERANCE, axis=2)
-        weights = self._fading
-        return (feasible @ weights + _HOPE) / (weights.sum() + _HOPE)
+        reach = self.distances[None] / np.maximum(distances, _NO_DISTANCE)[:, None]
+        weights = self._fading[None] * np.minimum(reach, 1.0)
+        return (np.sum(weights * feasible, axis=1) + _HOPE) / (np.sum(weights, axis=1) + _HOPE)
 
 
 def by_outcomes(
@@ -99,4 +107,4 @@ def slopes(
         distances: from each of these trials to the nearest one before it, on the cube of side 2.
     """
     # Repetitions tell nothing about distances.
-    return errors / np.maximum(distances, 1e-6)[:, None]
+    return errors / np.maximum(distances, _NO_DISTANCE)[:, None]

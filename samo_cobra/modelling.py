@@ -75,14 +75,22 @@ class Modeller:
         history: History,
         reference: Float[np.ndarray, " objectives"],
         pending: Float[np.ndarray, "pending dims"],
+        at_once: int = 1,
     ) -> Modelled:
-        """Fits, chooses, and fills in what is unknown."""
+        """Fits, chooses, and fills in what is unknown.
+
+        Args:
+            history: what has been told.
+            reference: reference point, objectives minimised.
+            pending: places of the points under way.
+            at_once: number of points that are evaluated at the same time.
+        """
         improved = choice.improving(history.objectives, history.feasible, reference)
         with float64_on_cpu():
             if self._settings.noise:
                 return self._smoothed(history, pending)
             fitted = self._fit_told(history, len(history))
-            scores = self._scores(history, fitted, improved)
+            scores = self._scores(history, fitted, improved, at_once)
             chosen = np.argmin(scores, axis=0)
             model = self._select(fitted, chosen)
             errors = scores[chosen, np.arange(len(chosen))]
@@ -133,10 +141,12 @@ class Modeller:
         history: History,
         fitted: surrogates.Surrogates,
         improved: Bool[np.ndarray, " points"],
+        at_once: int,
     ) -> Float[np.ndarray, "models modelled"]:
         if self._settings.model_choice == "leave-one-out":
             return self._by_leaving_out(history, fitted, improved)
-        return self._by_prediction(history, improved)
+        # Points that come back together are much alike, so all of them count.
+        return self._by_prediction(history, improved, max(self._settings.latest, at_once))
 
     def _by_leaving_out(
         self,
@@ -155,13 +165,14 @@ class Modeller:
         self,
         history: History,
         improved: Bool[np.ndarray, " points"],
+        latest: int,
     ) -> Float[np.ndarray, "models modelled"]:
         """Scores by the errors that the models made when each point was new."""
         n, determined = len(history), self._determined(history)
         counted = np.arange(max(0, n - _MOST_EARLY), n)
         if n >= determined + 2:
             # Errors of models with too few points for their tails say little once there are others.
-            counted = choice.counted(improved, self._settings.latest)
+            counted = choice.counted(improved, latest)
             counted = counted[counted >= determined]
         return choice.mean_absolute(
             np.array([self._prediction_errors(history, int(j)) for j in counted])
@@ -182,7 +193,7 @@ class Modeller:
             errors[:, places] = signed[:, chosen[columns], columns]
             distances = np.array([history.distance(history.z[j], j) for j in recent])
             slopes = margins.slopes(errors / history.ranges(), distances)
-            wide = dataclasses.replace(wide, slopes=slopes)
+            wide = dataclasses.replace(wide, slopes=slopes, distances=distances)
         return wide
 
     def _determined(self, history: History) -> int:

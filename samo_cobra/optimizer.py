@@ -290,7 +290,9 @@ class Optimizer:
             # As told back they may differ in the last digit.
             chosen = [self._place(self._values(p)) for p in batch.values()]
             under_way = self._places([*before, *chosen])
-            batch[number] = self._proposer.propose(history, len(self._trials), number, under_way)
+            batch[number] = self._proposer.propose(
+                history, len(self._trials), number, under_way, len(before) + n
+            )
         modelled = {i: p for i, p in batch.items() if p.found is not None}
         if self.settings.batch == "joint" and len(modelled) > 1:
             others = self._places([*before, *(p.z for i, p in batch.items() if i not in modelled)])
@@ -336,7 +338,9 @@ class Optimizer:
             raise ValueError(f"number must not be negative, got {number}")
         under_way = self._places([self._place(x) for x in pending])
         history = self._history().bounded()
-        proposal = self._proposer.propose(history, len(self._trials), number, under_way)
+        proposal = self._proposer.propose(
+            history, len(self._trials), number, under_way, len(under_way) + 1
+        )
         return self._values(proposal)
 
     # State

@@ -58,6 +58,7 @@ class Proposer:
         n_trials: int,
         number: int,
         pending: Float[np.ndarray, "pending dims"],
+        at_once: int = 1,
     ) -> Proposal:
         """The point of trial ``number``.
 
@@ -66,6 +67,7 @@ class Proposer:
             n_trials: number of trials told, failed ones included.
             number: number of the trial.
             pending: places of the points under way, on [-1, 1]^d.
+            at_once: number of points under way with this one and the rest of its batch.
         """
         started = time.process_time()
         if self._needs_design(history, number, len(pending)):
@@ -73,7 +75,7 @@ class Proposer:
         rng = np.random.default_rng([self._seed, number, n_trials])
         reference = self._statement.reference(history)
         assert reference is not None  # two complete trials are enough for one
-        modelled = self._modeller(history, reference, pending)
+        modelled = self._modeller(history, reference, pending, at_once)
         found = self._search(modelled, reference, rng)
         record = Record(
             id=number,
@@ -107,7 +109,7 @@ class Proposer:
         """
         reference = self._statement.reference(history)
         assert reference is not None
-        modelled = self._modeller(history, reference, pending)
+        modelled = self._modeller(history, reference, pending, len(batch) + len(pending))
         rng = np.random.default_rng([self._seed, min(batch), n_trials, len(batch)])
 
         def search(seen: History, first: Float[np.ndarray, "rows dims"]) -> infill.Found:

@@ -20,7 +20,8 @@ class Settings:
         noise: outputs differ when repeated: models smooth, with a nugget chosen by leave-one-out
             errors, and gains are measured from their means.
         latest: trials that did not extend the front whose errors count in the choice of models,
-            the last ones, besides those of the last ten that did.
+            the last ones, besides those of the last ten that did; at least as many as are
+            evaluated at the same time.
         preset: ``"published"`` for the algorithm as its authors published it; see
             :meth:`published`, which makes these settings.
 

@@ -2,10 +2,14 @@
 
 The model of one output is, with r_i = |z - z_i| on the cube [-1, 1]^d,
 
-    s(z) = sum_i w_i phi(r_i) + c . [1, z_1..z_d, z_1^2..z_d^2]
+    s(z) = sum_i w_i (phi(r_i) + x(z, z_i)) + c . [1, z_1..z_d, z_1^2..z_d^2]
 
 from the saddle-point system [[Phi, P], [P', 0]] [w; c] = [y; 0] (de Winter et al., EMO 2021).
 One factorisation per kernel serves all outputs and all transforms.
+
+x(z, z') = sum_{j<k} z_j z_k z'_j z'_k is ours. It is what terms z_j z_k of the tail with a ridge of
+one come to: variables often act together, which distances show only near the points, and there are
+too many such terms to leave them free.
 """
 
 import functools
@@ -104,6 +108,7 @@ class Model(NamedTuple):
     version: Int[Array, " outputs"]
     shift: Float[Array, " outputs"]
     scale: Float[Array, " outputs"]
+    products: Float[Array, "outputs dims dims"]
     bend: transforms.Bend
     inverse: Float[Array, "outputs rows rows"] | None = None
 
@@ -125,13 +130,21 @@ def tail_terms(points: Float[Array, "points dims"]) -> Float[Array, "points tail
     return jnp.concatenate([jnp.ones_like(points[:, :1]), points, points**2], axis=1)
 
 
+def _kernels(
+    a: Float[Array, "rows dims"], b: Float[Array, "columns dims"]
+) -> Float[Array, "kernels rows columns"]:
+    """All kernels with the products of variables, between two sets of points."""
+    q = squared_distances(a, b)
+    products = 0.5 * ((a @ b.T) ** 2 - a**2 @ (b**2).T)
+    return jnp.stack([f(q)[0] for f in _KERNEL_FUNCTIONS]) + products[None]
+
+
 def kernel_matrices(
     points: Float[Array, "points dims"], mask: Bool[Array, " points"]
 ) -> Float[Array, "kernels points points"]:
     """Kernel values between all points, zero where there is padding."""
-    q = squared_distances(points, points)
     both = mask[:, None] & mask[None, :]
-    return jnp.stack([jnp.where(both, f(q)[0], 0.0) for f in _KERNEL_FUNCTIONS])
+    return jnp.where(both[None], _kernels(points, points), 0.0)
 
 
 def _tail_ridges(dims: int, n_points: Int[Array, ""]) -> Float[Array, " tail"]:
@@ -230,9 +243,9 @@ def predict_all(
     They are mapped back with the moments that the models were fitted with: an exact model then
     shows no error when the point's true outputs arrive.
     """
-    q = squared_distances(point[None], surrogates.points)[0]
-    tail = tail_terms(point[None])[0]
-    rows = jnp.stack([jnp.concatenate([f(q)[0], tail]) for f in _KERNEL_FUNCTIONS])
+    kernels = _kernels(point[None], surrogates.points)[:, 0]
+    tail = jnp.broadcast_to(tail_terms(point[None]), (len(KERNELS), n_tail(len(point))))
+    rows = jnp.concatenate([kernels, tail], axis=1)
     transformed = jnp.einsum("kr,krot->kot", rows, surrogates.weights)
     original = transforms.invert(transformed, surrogates.affine)
     return jnp.swapaxes(original, 1, 2).reshape(N_MODELS, -1)
@@ -249,6 +262,7 @@ def select(surrogates: Surrogates, choice: Int[Array, " outputs"]) -> Model:
         points=surrogates.points,
         mask=surrogates.mask,
         weights=weights[:n],
+        products=_products(surrogates.points, weights[:n]),
         tail=weights[n:],
         kernel=kernel,
         version=version,
@@ -257,6 +271,14 @@ def select(surrogates: Surrogates, choice: Int[Array, " outputs"]) -> Model:
         bend=surrogates.affine.bend,
         inverse=None if surrogates.inverse is None else surrogates.inverse[kernel],
     )
+
+
+def _products(
+    points: Float[Array, "points dims"], weights: Float[Array, "points outputs"]
+) -> Float[Array, "outputs dims dims"]:
+    """The products of variables in models as quadratic forms."""
+    form = 0.5 * jnp.einsum("no,ni,nj->oij", weights, points, points)
+    return form * (1.0 - jnp.eye(points.shape[1]))[None]
 
 
 def _kernel_terms(
@@ -296,21 +318,23 @@ def predict(
     value = value + tail_terms(z) @ model.tail
     linear, square = model.tail[1 : dims + 1].T, model.tail[dims + 1 :].T
     jacobian = jacobian + linear[None] + 2.0 * square[None] * z[:, None, :]
+    slope_of_products = jnp.einsum("oij,sj->soi", model.products, z)
+    value = value + jnp.einsum("soi,si->so", slope_of_products, z)
+    jacobian = jacobian + 2.0 * slope_of_products
     raw = value * model.scale[None] + model.shift[None]
     original, slope = transforms.unbent(raw, model.version, model.bend)
     return original, jacobian * (slope * model.scale[None])[:, :, None]
 
 
 def variance(model: Model, z: Float[Array, " dims"]) -> Float[Array, " outputs"]:
-    """Kriging-like variance |phi(0) - b' M^-1 b| of a model that has its inverse matrices.
+    """Kriging-like variance |k(z, z) - b' M^-1 b| of a model that has its inverse matrices.
 
-    b holds the kernel values and the tail at ``z``. It is zero at evaluated points, in units of
+    k is phi + x, b holds it and the tail at ``z``. It is zero at evaluated points, in units of
     the kernel (SMS criterion of SAMO-COBRA, step 5).
     """
     assert model.inverse is not None
-    q = squared_distances(z[None], model.points)[0]
-    phi = jnp.stack([jnp.where(model.mask, f(q)[0], 0.0) for f in _KERNEL_FUNCTIONS])
-    at_zero = jnp.stack([f(jnp.zeros(()))[0] for f in _KERNEL_FUNCTIONS])[model.kernel]
+    phi = jnp.where(model.mask[None], _kernels(z[None], model.points)[:, 0], 0.0)
+    at_itself = _kernels(z[None], z[None])[model.kernel, 0, 0]
     tail = jnp.broadcast_to(tail_terms(z[None]), (len(model.kernel), model.tail.shape[0]))
     b = jnp.concatenate([phi[model.kernel], tail], axis=1)
-    return jnp.abs(at_zero - jnp.einsum("or,ors,os->o", b, model.inverse, b))
+    return jnp.abs(at_itself - jnp.einsum("or,ors,os->o", b, model.inverse, b))

@@ -56,8 +56,9 @@ class PublishedProposer(Proposer):
         n_trials: int,
         number: int,
         pending: Float[np.ndarray, "pending dims"],
+        at_once: int = 1,  # noqa: ARG002
     ) -> Proposal:
-        """The next point; it depends on the trials told, not on ``number``.
+        """The next point; it depends on the trials told, not on the other arguments.
 
         Raises:
             ValueError: if a trial failed or is pending, which the published algorithm cannot do.

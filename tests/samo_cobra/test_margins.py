@@ -12,7 +12,8 @@ from samo_cobra.margins import Margins, slopes
 def believing(*errors, distance=1.0, by_outcomes=0.0):
     """Margins of one constraint after these errors, the newest last."""
     column = np.array(errors, dtype=float).reshape(-1, 1)
-    return Margins(np.array([by_outcomes]), slopes(column, np.full(len(errors), distance)))
+    distances = np.full(len(errors), distance)
+    return Margins(np.array([by_outcomes]), slopes(column, distances), distances)
 
 
 def after(age, error, distance=1.0):
@@ -61,6 +62,15 @@ def test_the_chance_is_the_faded_share_of_errors_that_leave_a_place_feasible():
     assert chance(wide, [-0.021], 1.0) == pytest.approx(1.0)
 
 
+def test_the_chance_of_a_place_far_away_is_not_that_of_refinements():
+    """Two failures at a distance of 1 decide there, whatever many trials at 0.01 came to."""
+    column, distances = np.zeros((20, 1)), np.full(20, 0.01)
+    column[5::10], distances[5::10] = 0.05, 1.0
+    wide = Margins(np.zeros(1), slopes(column, distances), distances)
+    assert chance(wide, [-0.02], 1.0) < 0.5
+    assert chance(wide, [-0.02], 0.01) == pytest.approx(1.0)
+
+
 def test_rounding_on_the_border_of_an_exact_constraint_costs_no_chance():
     assert chance(believing(0.0, 0.0), [1e-12], 1.0) == pytest.approx(1.0)
     assert chance(believing(0.0, 0.0), [1e-6], 1.0) < 0.25
@@ -72,7 +82,7 @@ def test_what_every_error_speaks_against_keeps_a_chance():
 
 def test_constraints_are_feasible_together_or_not_at_all():
     errors = np.array([[0.02, 0.0], [0.0, 0.02]])
-    wide = Margins(np.zeros(2), slopes(errors, np.ones(2)))
+    wide = Margins(np.zeros(2), slopes(errors, np.ones(2)), np.ones(2))
     assert chance(wide, [-0.01, -0.01], 1.0) == pytest.approx(0.5 / (1.9 + 0.5))
 
 

@@ -66,7 +66,8 @@ def test_errors_of_the_design_are_forgotten_once_two_later_trials_tell_more():
     history = optimizer._history()
     whole = modeller(optimizer)(history, REFERENCE, NOTHING)
     model = modeller(optimizer)
-    recent = [model._prediction_errors(history, j) for j in (7, 8)]
+    with float64_on_cpu():
+        recent = [model._prediction_errors(history, j) for j in (7, 8)]
     scores = np.mean(np.abs(recent), axis=0)
     np.testing.assert_array_equal(whole.chosen, np.argmin(scores, axis=0))
 
@@ -83,3 +84,19 @@ def test_a_large_design_costs_no_fit_per_point(initial_points, monkeypatch):
     monkeypatch.setattr(Modeller, "_fit", lambda *given: fits.append(1) or fit(*given))
     model(optimizer._history(), REFERENCE, NOTHING)
     assert len(fits) <= 33
+
+
+def test_all_errors_of_a_batch_count_however_large_it_is(monkeypatch):
+    counted, seen = choice.counted, []
+    monkeypatch.setattr(choice, "counted", lambda i, n: seen.append(n) or counted(i, n))
+    told(9).ask()
+    told(9).ask(2)
+    assert set(seen) == {3}
+    optimizer = told(9)
+    seen.clear()
+    optimizer.ask(4)
+    assert seen == [4] * 4
+    seen.clear()
+    optimizer.ask(1)  # beside the four under way
+    optimizer.suggest(20, [s.x for s in optimizer.pending])
+    assert seen == [5, 6]

@@ -67,6 +67,25 @@ def test_with_few_points_the_tail_is_the_linear_one_of_minimum_norm(x64):
     np.testing.assert_allclose(models.weights[0, 43:, 0, 0], 0.0, atol=1e-6)
 
 
+def test_products_of_variables_are_terms_of_the_tail_with_a_ridge_of_one(x64):
+    points = RNG.uniform(-1.0, 1.0, size=(20, 4))
+    y = np.sum(points, axis=1) ** 2 + np.sin(3.0 * points[:, 0])
+    distances = np.linalg.norm(points[:, None] - points[None], axis=2)
+    pairs = np.triu_indices(4, 1)
+    products = points[:, pairs[0]] * points[:, pairs[1]]
+    tail = np.concatenate([np.ones((20, 1)), points, points**2], axis=1)
+    rows = np.concatenate([tail, products], axis=1)
+    ridge = np.concatenate([np.zeros(9), np.ones(6)])
+    system = np.block([[distances**3, rows], [rows.T, -np.diag(ridge)]])
+    right = np.concatenate([(y - y.mean()) / y.std(), np.zeros(15)])
+    solution = np.linalg.solve(system, right)
+    models = fit(points, np.repeat(y[:, None], 3, axis=1))
+    np.testing.assert_allclose(models.weights[0, :20, 0, 0], solution[:20], atol=1e-6)
+    np.testing.assert_allclose(models.weights[0, 32:, 0, 0], solution[20:29], atol=1e-6)
+    form = np.asarray(surrogates.select(models, jnp.zeros(3, int)).products[0])
+    np.testing.assert_allclose(2.0 * form[pairs], solution[29:], atol=1e-6)
+
+
 def test_linear_outputs_are_reproduced_exactly_from_d_plus_one_points_on(x64):
     points = RNG.uniform(-1.0, 1.0, size=(5, 4))
     coefficients = np.array([1.0, -2.0, 0.5, 3.0])

@@ -23,6 +23,8 @@ _FILLED = {"plain": "full", "logarithmic": "none", "reciprocal": "left"}
 _LINEAR_WITHIN = 50.0
 # Ratio of the largest value to nine tenths of all, from which on the large ones are drawn nearer.
 _FAR_OFF = 4.0
+# Marks along an axis for which a panel has room.
+_TICKS = 5
 
 
 def plot_model_quality(
@@ -138,10 +140,18 @@ def _set_scale(axes: Axes, values: Float[np.ndarray, " n"]) -> None:
         return
     bulk = float(np.quantile(np.abs(values), 0.9)) if len(values) else 0.0
     if bulk > 0.0 and np.max(np.abs(values)) > _FAR_OFF * bulk:
-        axes.set_xscale("symlog", linthresh=bulk)
-        axes.set_yscale("symlog", linthresh=bulk)
+        from matplotlib.ticker import SymmetricalLogLocator
+
+        # A whole decade, so that its mark is not drawn into that of zero.
+        linear = 10.0 ** np.ceil(np.log10(bulk))
+        axes.set_xscale("symlog", linthresh=linear)
+        axes.set_yscale("symlog", linthresh=linear)
+        for axis in (axes.xaxis, axes.yaxis):
+            marks = SymmetricalLogLocator(base=10.0, linthresh=linear)
+            marks.set_params(numticks=_TICKS)
+            axis.set_major_locator(marks)
     else:
-        axes.locator_params(nbins=5)
+        axes.locator_params(nbins=_TICKS)
 
 
 def _draw_kernels(axes: Axes, optimizer: Optimizer, outputs: dict[int, str]) -> None:

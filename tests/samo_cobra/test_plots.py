@@ -1,5 +1,6 @@
 """What is drawn are the trials: positions, colours and counts are read back from the pictures."""
 
+import itertools
 import math
 import subprocess
 import sys
@@ -192,6 +193,23 @@ def test_model_quality_pairs_each_prediction_with_its_outcome():
     assert rows == ["f", "g", "constraint 1", "constraint 2"]
     with pytest.raises(ValueError, match="expected 5 axes"):
         plot_model_quality(optimizer, axes[:2])
+
+
+def test_marks_of_outputs_that_span_decades_on_both_sides_of_zero_do_not_touch():
+    problem = get("WB")
+    optimizer = Optimizer(problem.space, 2, 5, reference_point=problem.reference_point)
+    for _ in range(20):
+        (point,) = optimizer.ask()
+        optimizer.tell(point, *problem.evaluate(point.x))
+    panels = plot_model_quality(optimizer)[:-1]
+    assert any(axes.get_xscale() == "symlog" for axes in panels)
+    panels[0].figure.draw_without_rendering()
+    for axes in panels:
+        low, high = axes.get_xlim()
+        ticks = zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
+        boxes = [label.get_window_extent() for at, label in ticks if low <= at <= high]
+        boxes.sort(key=lambda box: box.x0)
+        assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes))
 
 
 def test_model_quality_needs_a_suggestion_of_the_models():

@@ -58,7 +58,7 @@ class Proposer:
         n_trials: int,
         number: int,
         pending: Float[np.ndarray, "pending dims"],
-        at_once: int = 1,
+        at_once: int,
     ) -> Proposal:
         """The point of trial ``number``.
 

@@ -56,7 +56,7 @@ class PublishedProposer(Proposer):
         n_trials: int,
         number: int,
         pending: Float[np.ndarray, "pending dims"],
-        at_once: int = 1,  # noqa: ARG002
+        at_once: int,  # noqa: ARG002
     ) -> Proposal:
         """The next point; it depends on the trials told, not on the other arguments.
 

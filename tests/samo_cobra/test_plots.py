@@ -174,12 +174,20 @@ def test_lines_of_failed_trials_end_where_nothing_was_measured():
     assert [len(s) for s in failed.get_segments()] == [3, 2]
 
 
-def test_model_quality_pairs_each_prediction_with_its_outcome():
-    problem = get("BNH")
-    optimizer = Optimizer(problem.space, 2, 2, reference_point=problem.reference_point)
-    for _ in range(8):
+def searched(name, n):
+    """An optimiser after so many trials of a test problem."""
+    problem = get(name)
+    optimizer = Optimizer(
+        problem.space, 2, problem.n_constraints, reference_point=problem.reference_point
+    )
+    for _ in range(n):
         (point,) = optimizer.ask()
         optimizer.tell(point, *problem.evaluate(point.x))
+    return optimizer
+
+
+def test_model_quality_pairs_each_prediction_with_its_outcome():
+    optimizer = searched("BNH", 8)
     optimizer.ask()  # A prediction without an outcome is left out.
     axes = plot_model_quality(optimizer, objectives=["f", "g"])
     assert len(axes) == 5
@@ -196,12 +204,7 @@ def test_model_quality_pairs_each_prediction_with_its_outcome():
 
 
 def test_marks_of_outputs_that_span_decades_on_both_sides_of_zero_do_not_touch():
-    problem = get("WB")
-    optimizer = Optimizer(problem.space, 2, 5, reference_point=problem.reference_point)
-    for _ in range(20):
-        (point,) = optimizer.ask()
-        optimizer.tell(point, *problem.evaluate(point.x))
-    panels = plot_model_quality(optimizer)[:-1]
+    panels = plot_model_quality(searched("WB", 20))[:-1]
     assert any(axes.get_xscale() == "symlog" for axes in panels)
     panels[0].figure.draw_without_rendering()
     for axes in panels:

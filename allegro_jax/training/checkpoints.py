@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import shutil
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from allegro_jax.sharding.data import local_copy
 
 _ROOM = 1.1  # free space that a write needs, over the size of its arrays
 _ROOM_BYTES = 1_000_000
+_PATIENCE = 5.0  # seconds, for the removal of what a failed write left
 
 
 class OtherRunError(ValueError):
@@ -187,10 +189,16 @@ def _arrays_digest(arrays: Any) -> str:
 
 
 def _remove_unfinished(folder: Path) -> None:
-    """Removes what a write left that was cut off; the owner of the work directory is alone here."""
+    """Removes what a write left that was cut off; the owner of the work directory is alone here.
+
+    After a write that failed, Orbax's threads may still add files: then it is removed again.
+    """
     if jax.process_index() == 0:
-        for path in folder.glob("*.orbax-checkpoint-tmp*"):
-            shutil.rmtree(path, ignore_errors=True)
+        end = time.monotonic() + _PATIENCE
+        while (left := list(folder.glob("*.orbax-checkpoint-tmp*"))) and time.monotonic() < end:
+            for path in left:
+                shutil.rmtree(path, ignore_errors=True)
+            time.sleep(0.05)
 
 
 def _differences(found: Any, wanted: Any, path: str = "") -> list[str]:

@@ -132,10 +132,38 @@ def test_a_write_that_the_system_refuses_leaves_the_earlier_checkpoints(folder: 
     checkpoints = Checkpoints(folder, IDENTITY)
     with small_files(), pytest.raises(OSError, match="no checkpoint could be written to"):
         save(checkpoints, 3)
-    assert {path.name for path in folder.iterdir()} == {"1", "2"}
+    assert {path.name for path in folder.iterdir() if path.name.isdigit()} == {"1", "2"}
     assert restored_moment(folder) == 2
     save(checkpoints, 4)
     assert restored_moment(folder) == 4
+
+
+def test_files_that_come_after_a_failed_write_are_removed_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orbax raises the first error while its threads go on with the other items."""
+    checkpoints = Checkpoints(folder, IDENTITY)
+    item = folder / "3.orbax-checkpoint-tmp" / "run.orbax-checkpoint-tmp"
+    late = iter(range(3))
+
+    def write(*_: object) -> None:
+        item.mkdir(parents=True)
+        (item / "metadata").write_text("{}")
+
+    def refused(*_: object, **__: object) -> None:
+        write()
+        raise OSError("refused")
+
+    def write_again(_: float) -> None:
+        if next(late, None) is not None:
+            write()
+
+    monkeypatch.setattr(checkpoints._manager, "save", refused)
+    monkeypatch.setattr(checkpoints_module.time, "sleep", write_again)
+    with pytest.raises(OSError, match=r"no checkpoint could be written to .*: refused"):
+        save(checkpoints, 3)
+    assert next(late, None) is None
+    assert {path.name for path in folder.iterdir()} == {"1", "2"}
 
 
 def test_too_little_space_is_seen_before_anything_is_written(

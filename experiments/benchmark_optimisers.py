@@ -39,8 +39,8 @@ _RUN = flags.DEFINE_bool("run", True, "Make missing runs; otherwise only report.
 _RESULTS = flags.DEFINE_string(
     "results",
     None,
-    "CSV with a line per finished run of the published suite: runs in it are not made again, new "
-    "ones are added.",
+    "CSV with a line per finished run of the suite: runs in it are not made again, new ones are "
+    "added.",
 )
 _AT = flags.DEFINE_list("at", [], "Evaluations after which methods are compared, e.g. 60,100.")
 _FIGURE = flags.DEFINE_string("figure", None, "PNG of the convergence of all methods.")
@@ -65,41 +65,50 @@ def chosen(kind: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
 
 def compare(seeds: Sequence[int]) -> list[tuple[list[str], list[list[str]]]]:
     """Runs methods on the problems of the comparison; returns tables."""
-    from experiments.optimisers import methods, pictures, report, runs, tasks
+    from experiments.optimisers import curves, methods, pictures, report, runs, tasks
+    from experiments.optimisers.results import COMPARISON
 
     problems = chosen("problem", _PROBLEMS.value, tasks.names())
     names = chosen("method", _METHODS.value, methods.names())
     budget, folder = _BUDGET.value or DEFAULT_BUDGET, Path(_WORKDIR.value) / "comparison"
+    moments = [int(n) for n in _AT.value] or [budget]
+    for n in moments:
+        if not 1 <= n <= budget:
+            raise ValueError(f"--at: expected evaluations from 1 to {budget}, got {n}")
+    kept = COMPARISON.read(Path(_RESULTS.value)) if _RESULTS.value else []
     if _RUN.value:
-        for job in runs.missing(folder, runs.jobs(names, problems, seeds, budget)):
+        jobs = runs.jobs(names, problems, seeds, budget)
+        for job in runs.missing(folder, curves.beyond(jobs, kept)):
             print(runs.describe(runs.save(folder, job, runs.run(job))), flush=True)
-    loaded = runs.load(folder)
-    records = [r for p in problems for r in loaded if (r["problem"], r["budget"]) == (p, budget)]
-    if not records:
+    merged = COMPARISON.merge(kept, map(curves.curve, runs.load(folder)))
+    if _RESULTS.value:
+        COMPARISON.write(Path(_RESULTS.value), merged)
+    shown = [c for p in problems for c in merged if (c.job.problem, c.job.budget) == (p, budget)]
+    if not shown:
         return []
     known = {problem: runs.best_known(problem) for problem in problems}
     if _FIGURE.value:
-        pictures.draw(Path(_FIGURE.value), records, known)
-    moments = [int(n) for n in _AT.value] or [budget]
-    return [report.table(records, n, known) for n in moments]
+        pictures.draw(Path(_FIGURE.value), shown, known)
+    return [report.table(shown, n, known) for n in moments]
 
 
 def reproduce(seeds: Sequence[int]) -> list[tuple[list[str], list[list[str]]]]:
     """Runs ours on the published problems; returns a table, and one of costs at some sizes."""
-    from experiments.optimisers import published, results, runs
+    from experiments.optimisers import published, runs
+    from experiments.optimisers.results import PUBLISHED
     from samo_cobra import benchmark, problems
 
     names = chosen("problem", _PROBLEMS.value, problems.published_names())
     folder = Path(_WORKDIR.value) / "published"
     jobs = published.jobs(names, seeds, _BATCH.value, _BUDGET.value)
-    kept = results.read(Path(_RESULTS.value)) if _RESULTS.value else []
+    kept = PUBLISHED.read(Path(_RESULTS.value)) if _RESULTS.value else []
     if _RUN.value:
         for job in runs.missing(folder, published.beyond(jobs, kept)):
             print(runs.describe(runs.save(folder, job, published.run(job))), flush=True)
     made = [r for job in jobs for r in runs.load(folder, job.file)]
-    merged = results.merge(kept, [benchmark.summary(r) for r in made])
+    merged = PUBLISHED.merge(kept, [benchmark.summary(r) for r in made])
     if _RESULTS.value:
-        results.write(Path(_RESULTS.value), merged)
+        PUBLISHED.write(Path(_RESULTS.value), merged)
     shown = published.among(merged, jobs)
     parts = [(benchmark.HEADER, benchmark.rows(shown)), (benchmark.COSTS, benchmark.costs(made))]
     return [(list(header), rows) for header, rows in parts if rows]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.optimisers import report
-from experiments.optimisers.report import Record
+from experiments.optimisers.curves import Curve
 from samo_cobra.plots import COLOURS
 
 if TYPE_CHECKING:
@@ -19,16 +19,16 @@ COLUMNS = 4
 _STYLES = ("-", "--")
 
 
-def draw(path: Path, records: Sequence[Record], best_known: Mapping[str, float | None]) -> None:
+def draw(path: Path, curves: Sequence[Curve], best_known: Mapping[str, float | None]) -> None:
     """Writes a PNG of median hypervolumes; bands reach from the worst to the best seed."""
     import matplotlib.pyplot as plt
 
-    problems, names = report.problems_of(records), report.methods_of(records)
+    problems, names = report.problems_of(curves), report.methods_of(curves)
     n_rows = -(-len(problems) // COLUMNS)
     size = (3.2 * COLUMNS, 2.4 * n_rows + 0.5)
     figure, grid = plt.subplots(n_rows, COLUMNS, figsize=size, squeeze=False)
     for axes, problem in zip(grid.flat, problems, strict=False):
-        _panel(axes, records, problem, names, best_known.get(problem))
+        _panel(axes, curves, problem, names, best_known.get(problem))
     for axes in grid.flat[len(problems) :]:
         axes.set_visible(False)
     handles = [plt.Line2D([], [], label=name, **_style(k)) for k, name in enumerate(names)]
@@ -45,21 +45,20 @@ def _style(k: int) -> dict[str, str]:
 
 def _panel(
     axes: Axes,
-    records: Sequence[Record],
+    curves: Sequence[Curve],
     problem: str,
     names: Sequence[str],
     known: float | None,
 ) -> None:
     for k, name in enumerate(names):
-        runs = report.curves(records, problem, name)
-        if not runs:
+        values = np.array([c.hypervolumes for c in report.runs_of(curves, problem, name)])
+        if not values.size:
             continue
-        values = np.array(runs)
         evaluations = np.arange(1, values.shape[1] + 1)
         axes.plot(evaluations, np.median(values, axis=0), lw=1.3, **_style(k))
         low, high = values.min(axis=0), values.max(axis=0)
         axes.fill_between(evaluations, low, high, color=_style(k)["color"], alpha=0.12, lw=0)
-    start = min(r["initial_points"] for r in records if r["problem"] == problem)
+    start = min(c.initial_points for c in curves if c.job.problem == problem)
     axes.axvline(start, color="0.6", lw=0.8, ls=":")
     if known is not None:
         axes.axhline(known, color="0.4", lw=0.8)

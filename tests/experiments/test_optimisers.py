@@ -13,16 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.optimisers import (
-    method,
-    methods,
-    pictures,
-    published,
-    report,
-    results,
-    runs,
-    tasks,
-)
+from experiments.optimisers import curves, method, methods, pictures, published, report, runs, tasks
+from experiments.optimisers.curves import Curve
+from experiments.optimisers.results import COMPARISON, PUBLISHED
 from experiments.optimisers.runs import Job
 from samo_cobra import benchmark, problems
 from samo_cobra.benchmark import Summary
@@ -142,17 +135,17 @@ def test_hypervolumes_of_infeasible_points_do_not_count() -> None:
     assert curve == [0.0, 1.0, 1.5, 1.5, 4.0]
 
 
-def record(name: str, problem: str, seed: int, curve: list[float]) -> dict:
-    seconds = [0.0, 0.2, 0.4]
-    job = Job(name, problem, seed, len(curve))
-    return {**vars(job), "hypervolumes": curve, "cpu_seconds": seconds, "initial_points": 1}
+def made(name: str, problem: str, seed: int, hypervolumes: list[float]) -> Curve:
+    job = Job(name, problem, seed, len(hypervolumes))
+    seconds = {"cpu_seconds": [0.0, 0.25, 0.25], "initial_points": 1}
+    return curves.curve({**vars(job), **seconds, "hypervolumes": hypervolumes})
 
 
 MADE = [
-    record("a", "P", 0, [1.0, 2.0, 4.0]),
-    record("a", "P", 1, [1.0, 3.0, 6.0]),
-    record("b", "P", 0, [1.0, 4.0, 4.0]),
-    record("b", "Q", 0, [0.0, 1.0, 2.0]),
+    made("a", "P", 0, [1.0, 2.0, 4.0]),
+    made("a", "P", 1, [1.0, 3.0, 6.0]),
+    made("b", "P", 0, [1.0, 4.0, 4.0]),
+    made("b", "Q", 0, [0.0, 1.0, 2.0]),
 ]
 
 
@@ -162,7 +155,7 @@ def test_the_table_has_shares_of_the_best_median_wins_and_costs() -> None:
     assert rows[0] == ["P", "1.000 (2)", "0.800 (1)", "5", "0.500"]
     assert rows[1] == ["Q", "-", "1.000 (1)", "2", "-"]
     assert rows[2][:3] == ["wins", "1", "1"]
-    assert rows[4][:3] == ["CPU s/suggestion", "0.3", "0.3"]
+    assert rows[4][:3] == ["CPU s/suggestion", "0.25", "0.25"]
     assert report.table(MADE, 2, {})[1][0][1:3] == ["0.625 (2)", "1.000 (1)"]
 
 
@@ -193,10 +186,28 @@ def test_the_program_finishes_a_seed_first_and_makes_only_missing_runs(tmp_path:
     first = program(*flags, "--seeds=0")
     assert first.returncode == 0, first.stderr
     again = program(*flags, "--seeds=0,1", "--at=11,12", f"--markdown={tmp_path / 'table.md'}")
-    made = [json.loads(line) for line in again.stdout.splitlines() if line.startswith("{")]
-    assert [(m["method"], m["seed"]) for m in made] == [("sobol", 1), ("random", 1)]
+    lines = [json.loads(line) for line in again.stdout.splitlines() if line.startswith("{")]
+    assert [(m["method"], m["seed"]) for m in lines] == [("sobol", 1), ("random", 1)]
     assert "after 11" in again.stdout
     assert "| after 12 |" in (tmp_path / "table.md").read_text()
+
+
+def test_the_comparison_can_be_made_of_a_file_of_its_results_alone(tmp_path: Path) -> None:
+    path = tmp_path / "kept.csv"
+    flags = ["--methods=sobol,random", "--problems=BNH", "--budget=12", f"--results={path}"]
+    first = program(*flags, "--seeds=0", f"--workdir={tmp_path / 'a'}")
+    assert first.returncode == 0, first.stderr
+    lines = path.read_text().splitlines()
+    again = program(*flags, "--seeds=0", f"--workdir={tmp_path / 'b'}")
+    assert not (tmp_path / "b").exists()
+    assert again.stdout == "\n".join(k for k in first.stdout.splitlines() if k[0] != "{") + "\n"
+    assert path.read_text().splitlines() == lines
+
+
+def test_moments_beyond_the_budget_are_refused(tmp_path: Path) -> None:
+    run = program("--norun", "--at=60,101", f"--workdir={tmp_path}")
+    assert run.returncode == 1
+    assert run.stderr == "--at: expected evaluations from 1 to 100, got 101\n"
 
 
 def test_an_unknown_name_ends_the_program_with_a_message(tmp_path: Path) -> None:
@@ -222,12 +233,31 @@ def test_results_of_published_runs_survive_in_a_file_of_one_line_each(tmp_path: 
     never = Summary("BNH", 0, 80, 1, "recommended", 5256.5, (8.0, 12.0, 33.0, math.inf), 0.02)
     better = dataclasses.replace(never, hypervolume=5257.0)
     other = dataclasses.replace(never, problem="TNK", seed=1)
-    assert results.read(path) == []
-    results.write(path, results.merge([], [other, never]))
-    assert results.read(path) == [never, other]
-    results.write(path, results.merge(results.read(path), [better]))
-    assert results.read(path) == [better, other]
+    assert PUBLISHED.read(path) == []
+    PUBLISHED.write(path, PUBLISHED.merge([], [other, never]))
+    assert PUBLISHED.read(path) == [never, other]
+    PUBLISHED.write(path, PUBLISHED.merge(PUBLISHED.read(path), [better]))
+    assert PUBLISHED.read(path) == [better, other]
     assert len(path.read_text().splitlines()) == 3
+
+
+def test_curves_survive_in_a_file_of_one_line_each(tmp_path: Path) -> None:
+    path = tmp_path / "comparison.csv"
+    flat = made("c", "P", 0, [0.0, 0.0, 0.0])
+    COMPARISON.write(path, COMPARISON.merge(MADE, [flat]))
+    assert path.read_text().splitlines()[1] == "P,a,3,0,1,0.25,1:1 2:2 3:4"
+    assert COMPARISON.read(path) == [*MADE[:3], flat, MADE[3]]
+    assert curves.beyond([flat.job, Job("a", "P", 2, 3)], MADE) == [flat.job, Job("a", "P", 2, 3)]
+    assert curves.beyond([c.job for c in MADE], MADE) == []
+
+
+@pytest.mark.parametrize("steps", ["4:1.0", "0:1.0", "1", "1:x"])
+def test_a_damaged_curve_is_named_with_its_line(tmp_path: Path, steps: str) -> None:
+    path = tmp_path / "comparison.csv"
+    COMPARISON.write(path, MADE[:1])
+    path.write_text(path.read_text().replace("1:1 2:2 3:4", steps))
+    with pytest.raises(ValueError, match=r"comparison\.csv, line 2: "):
+        COMPARISON.read(path)
 
 
 def test_runs_in_the_file_of_results_are_shown_and_not_made_again() -> None:
@@ -243,7 +273,10 @@ def test_a_file_that_is_not_one_of_results_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.csv"
     path.write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match="not a file of results"):
-        results.read(path)
+        PUBLISHED.read(path)
+    PUBLISHED.write(path, [])
+    with pytest.raises(ValueError, match="not a file of results of this suite"):
+        COMPARISON.read(path)
 
 
 def test_published_jobs_take_the_authors_budget_and_finish_a_seed_first() -> None:

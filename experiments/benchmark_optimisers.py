@@ -63,6 +63,19 @@ def chosen(kind: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
     return list(names)
 
 
+def integers(flag: flags.FlagHolder[list[str]]) -> list[int]:
+    """Returns the integers of a flag.
+
+    Raises:
+        ValueError: Something else is among them.
+    """
+    try:
+        return [int(value) for value in flag.value]
+    except ValueError:
+        given = ",".join(flag.value)
+        raise ValueError(f"--{flag.name}: expected integers, e.g. 40,100, got {given}") from None
+
+
 def compare(seeds: Sequence[int]) -> list[tuple[list[str], list[list[str]]]]:
     """Runs methods on the problems of the comparison; returns tables."""
     from experiments.optimisers import curves, methods, pictures, report, runs, tasks
@@ -71,7 +84,7 @@ def compare(seeds: Sequence[int]) -> list[tuple[list[str], list[list[str]]]]:
     problems = chosen("problem", _PROBLEMS.value, tasks.names())
     names = chosen("method", _METHODS.value, methods.names())
     budget, folder = _BUDGET.value or DEFAULT_BUDGET, Path(_WORKDIR.value) / "comparison"
-    moments = [int(n) for n in _AT.value] or [budget]
+    moments = integers(_AT) or [budget]
     for n in moments:
         if not 1 <= n <= budget:
             raise ValueError(f"--at: expected evaluations from 1 to {budget}, got {n}")
@@ -119,9 +132,9 @@ def main(_: list[str]) -> None:
     from experiments.benchmarks import table
 
     try:
-        seeds = [int(seed) for seed in _SEEDS.value]
+        seeds = integers(_SEEDS)
         tables = {"comparison": compare, "published": reproduce}[_SUITE.value](seeds)
-    except (ImportError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         sys.exit(str(error))
     print("\n\n".join(table.text(*parts) for parts in tables) or "no finished runs")
     if _MARKDOWN.value:

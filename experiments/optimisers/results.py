@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from allegro_jax.files import replace_file
 from experiments.optimisers.curves import Curve, from_steps, steps
 from experiments.optimisers.runs import Job
 from samo_cobra.benchmark import SHARES, Summary
@@ -40,18 +41,22 @@ class Results(Generic[RunT]):
         """
         if not path.exists():
             return []
-        with path.open(newline="") as file:
-            lines = csv.DictReader(file)
-            if tuple(lines.fieldnames or ()) != self.columns:
-                raise ValueError(
-                    f"{path} is not a file of results of this suite: expected the columns "
-                    f"{', '.join(self.columns)}, got {', '.join(lines.fieldnames or ())}; give "
-                    "another file"
-                )
-            try:
-                return [self.parse(line) for line in lines]
-            except (AttributeError, TypeError, ValueError) as error:
-                raise ValueError(f"{path}, line {lines.line_num}: {error}") from error
+        text = path.read_text()
+        lines = csv.DictReader(text.splitlines())
+        if tuple(lines.fieldnames or ()) != self.columns:
+            raise ValueError(
+                f"{path} is not a file of results of this suite: expected the columns "
+                f"{', '.join(self.columns)}, got {', '.join(lines.fieldnames or ())}; give "
+                "another file"
+            )
+        if not text.endswith("\n"):  # a curve that was cut off would be a lower one
+            raise ValueError(
+                f"{path} ends within a line: remove the line, and its run is made again"
+            )
+        try:
+            return [self.parse(line) for line in lines]
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}, line {lines.line_num}: {error}") from error
 
     def merge(self, old: Iterable[RunT], new: Iterable[RunT]) -> list[RunT]:
         """Returns all runs in order; of the same run the new one."""
@@ -60,13 +65,11 @@ class Results(Generic[RunT]):
 
     def write(self, path: Path, runs: Iterable[RunT]) -> None:
         """Writes runs; a reader never sees half a file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-        with temporary.open("w", newline="") as file:
-            lines = csv.writer(file, lineterminator="\n")
-            lines.writerow(self.columns)
-            lines.writerows(self.cells(run) for run in runs)
-        temporary.replace(path)
+        text = io.StringIO()
+        lines = csv.writer(text, lineterminator="\n")
+        lines.writerow(self.columns)
+        lines.writerows(self.cells(run) for run in runs)
+        replace_file(path, text.getvalue().encode())
 
 
 _EVALUATIONS = [f"to_{100 * share:g}" for share in SHARES]

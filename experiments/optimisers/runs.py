@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from allegro_jax.files import replace_file
 from experiments.optimisers import method as method_module
 from experiments.optimisers import methods, tasks
 from experiments.optimisers.method import Method, Start
@@ -113,8 +113,21 @@ JobT = TypeVar("JobT", bound=Named)
 
 
 def load(folder: Path, pattern: str = "*.json") -> list[Record]:
-    """All finished runs of a folder whose files match."""
-    return [json.loads(path.read_text()) for path in sorted(folder.glob(pattern))]
+    """All finished runs of a folder whose files match.
+
+    Raises:
+        ValueError: A file is damaged.
+    """
+    return [_read(path) for path in sorted(folder.glob(pattern))]
+
+
+def _read(path: Path) -> Record:
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is damaged ({error}): remove it, and its run is made again"
+        ) from error
 
 
 def missing(folder: Path, wanted: Sequence[JobT]) -> Iterator[JobT]:
@@ -124,10 +137,7 @@ def missing(folder: Path, wanted: Sequence[JobT]) -> Iterator[JobT]:
 
 def save(folder: Path, job: Named, record: Record) -> Record:
     """Writes a run in one piece, so that a file that exists is a finished run; returns it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f"{job.file}.{os.getpid()}.part"
-    temporary.write_text(json.dumps(record) + "\n")
-    temporary.replace(folder / job.file)
+    replace_file(folder / job.file, (json.dumps(record) + "\n").encode())
     return record
 
 

@@ -204,10 +204,16 @@ def test_the_comparison_can_be_made_of_a_file_of_its_results_alone(tmp_path: Pat
     assert path.read_text().splitlines() == lines
 
 
-def test_moments_beyond_the_budget_are_refused(tmp_path: Path) -> None:
-    run = program("--norun", "--at=60,101", f"--workdir={tmp_path}")
-    assert run.returncode == 1
-    assert run.stderr == "--at: expected evaluations from 1 to 100, got 101\n"
+@pytest.mark.parametrize(
+    ("at", "message"),
+    [
+        ("60,101", "--at: expected evaluations from 1 to 100, got 101\n"),
+        ("60,all", "--at: expected integers, e.g. 40,100, got 60,all\n"),
+    ],
+)
+def test_moments_outside_the_budget_are_refused(tmp_path: Path, at: str, message: str) -> None:
+    run = program("--norun", f"--at={at}", f"--workdir={tmp_path}")
+    assert (run.returncode, run.stderr) == (1, message)
 
 
 def test_an_unknown_name_ends_the_program_with_a_message(tmp_path: Path) -> None:
@@ -258,6 +264,23 @@ def test_a_damaged_curve_is_named_with_its_line(tmp_path: Path, steps: str) -> N
     path.write_text(path.read_text().replace("1:1 2:2 3:4", steps))
     with pytest.raises(ValueError, match=r"comparison\.csv, line 2: "):
         COMPARISON.read(path)
+
+
+def test_a_file_of_results_that_was_cut_off_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "comparison.csv"
+    COMPARISON.write(path, MADE)
+    path.write_text(path.read_text()[:-4])
+    with pytest.raises(ValueError, match=r"comparison\.csv ends within a line"):
+        COMPARISON.read(path)
+
+
+def test_a_damaged_run_is_named(tmp_path: Path) -> None:
+    (job,) = runs.jobs(["sobol"], ["BNH"], [0], 12)
+    runs.save(tmp_path, job, {"method": "sobol"})
+    assert runs.load(tmp_path) == [{"method": "sobol"}]
+    (tmp_path / job.file).write_text('{"method": "so')
+    with pytest.raises(ValueError, match=rf"{job.file} is damaged .*: remove it"):
+        runs.load(tmp_path)
 
 
 def test_runs_in_the_file_of_results_are_shown_and_not_made_again() -> None:

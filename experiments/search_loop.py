@@ -16,7 +16,7 @@ from experiments.searches import samplers
 from experiments.searches.known import KnownQuantities
 from experiments.searches.progress import SearchProgress
 from experiments.searches.report import SearchResult, summary, write_report
-from experiments.searches.storage import open_storage
+from experiments.searches.storage import open_storage, reason
 from experiments.searches.study import claim_workdir, open_study
 from experiments.searches.trial import run_trial
 from experiments.searches.worker import Evaluate, Search, Worker
@@ -63,7 +63,7 @@ def search(
         with SearchProgress(opened.studies, config.trials, workdir, names) as progress:
             settled = worker.run(progress, wait)
     except optuna.exceptions.StorageInternalError as error:
-        raise OSError(f"the storage failed: {error}; the same command continues") from error
+        raise OSError(f"the storage failed: {reason(error)}; the same command continues") from error
     if not settled or not report:
         return None
     return _report(opened)

@@ -15,20 +15,25 @@ import sqlalchemy.exc
 from ml_collections import ConfigDict
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import TrialState
+from tqdm import tqdm
 
 PATIENCE_S = 600.0
 """How long a call waits for a database that does not answer, as while its server restarts."""
 
+OPENING_PATIENCE_S = 30.0
+"""The same for the opening of a storage, whose address may be wrong."""
+
 GRACE_BEATS = 6
 """Heartbeats that may be missing before a trial of another host counts as lost."""
 
-_OPENING = 8  # attempts; several processes that make the tables at once trip over each other
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 _HOPELESS = (  # of SQLAlchemy's errors: they say what was asked, not that nobody answered
     sqlalchemy.exc.DataError,
     sqlalchemy.exc.NotSupportedError,
     sqlalchemy.exc.ProgrammingError,
 )
+_RACED = ("already exists", "UNIQUE constraint", "duplicate key", "database is locked")
+_REFUSED = ("authentication failed", "Access denied", "does not exist", "Unknown database")
 
 
 class PatientStorage(optuna.storages.RDBStorage):
@@ -64,7 +69,7 @@ class PatientStorage(optuna.storages.RDBStorage):
             return super(PatientStorage, self).set_trial_state_values(trial_id, state, values)
 
         try:
-            return _patiently(attempt, self.patience_s)
+            return _patiently(attempt, self.patience_s, _was_away)
         except UpdateFinishedTrialError:
             found = self.get_trial(trial_id)
             own = found.state == state and (values is None or found.values == list(values))
@@ -73,23 +78,45 @@ class PatientStorage(optuna.storages.RDBStorage):
             raise
 
 
-def _patiently(call: Callable[[], Any], patience_s: float) -> Any:
-    """Makes a call again until it is answered.
+def _patiently(
+    call: Callable[[], Any], patience_s: float, may_pass: Callable[[Exception], bool]
+) -> Any:
+    """Makes a call again, after pauses that grow, while it fails of what may pass.
 
     Raises:
-        StorageInternalError: If it was not for `patience_s`, or what was asked is at fault.
+        Exception: What the call raised, once `patience_s` are over or it cannot pass.
     """
     deadline = time.monotonic() + patience_s
     pause_s = _FIRST_PAUSE_S
     while True:
         try:
             return call()
-        except StorageInternalError as error:
-            out_of_time = time.monotonic() + pause_s > deadline
-            if isinstance(error.__cause__, _HOPELESS) or out_of_time:
+        except Exception as error:
+            left_s = deadline - time.monotonic()
+            if left_s < pause_s or not may_pass(error):
                 raise
+            if pause_s < _LONGEST_PAUSE_S <= 2 * pause_s:
+                line = f"the storage does not answer: {reason(error)}"
+                tqdm.write(f"{line}; trying again for {left_s:.0f} s")
         time.sleep(pause_s * random.uniform(0.5, 1.5))
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def _was_away(error: Exception) -> bool:
+    """Whether a call to an open storage may succeed later."""
+    return isinstance(error, StorageInternalError) and not isinstance(_cause(error), _HOPELESS)
+
+
+def _may_open(error: Exception) -> bool:
+    """Whether a storage may open later: its server starts, or others were making its tables."""
+    cause = _cause(error)
+    if not isinstance(cause, sqlalchemy.exc.DBAPIError):
+        return False
+    if any(sign in str(cause) for sign in _RACED):
+        return True
+    unanswered = isinstance(cause, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError))
+    from_a_server = type(cause.orig).__module__ != "sqlite3"
+    return unanswered and from_a_server and not any(sign in str(cause) for sign in _REFUSED)
 
 
 def _patient(name: str) -> Callable[..., Any]:
@@ -98,7 +125,8 @@ def _patient(name: str) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def patient(self: PatientStorage, *arguments: Any, **options: Any) -> Any:
-        return _patiently(lambda: method(self, *arguments, **options), self.patience_s)
+        call = functools.partial(method, self, *arguments, **options)
+        return _patiently(call, self.patience_s, _was_away)
 
     return patient
 
@@ -114,34 +142,37 @@ for _name in (
     setattr(PatientStorage, _name, _patient(_name))
 
 
-def open_storage(config: ConfigDict, workdir: Path) -> PatientStorage:
+def open_storage(
+    config: ConfigDict, workdir: Path, patience_s: float = OPENING_PATIENCE_S
+) -> PatientStorage:
     """Opens the storage: `config.storage`, or an SQLite file in the work directory.
+
+    Args:
+        config: Settings of the search.
+        workdir: Folder of the search.
+        patience_s: How long to wait for a server that does not answer, as while it restarts.
 
     Raises:
         ValueError: If the storage cannot be reached.
     """
     url = config.storage or f"sqlite:///{workdir.resolve()}/study.db"
-    for attempt in range(1, _OPENING + 1):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                return PatientStorage(url, config.heartbeat_s)
-        except Exception as error:
-            if attempt == _OPENING or not _raced(error):
-                raise ValueError(
-                    f"cannot open the storage {_without_password(url)}: {_first_line(error)}; "
-                    "it is an address of SQLAlchemy, such as "
-                    "postgresql+psycopg://user:password@host/database, and its server must run"
-                ) from error
-        time.sleep(random.uniform(0.1, 0.5) * attempt)
-    raise AssertionError
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            opening = functools.partial(PatientStorage, url, config.heartbeat_s)
+            return _patiently(opening, patience_s, _may_open)
+    except Exception as error:
+        raise ValueError(
+            f"cannot open the storage {_without_password(url)}: {reason(error)}; "
+            "it is an address of SQLAlchemy, such as "
+            "postgresql+psycopg://user:password@host/database, and its server must run"
+        ) from error
 
 
-def _raced(error: Exception) -> bool:
-    """Whether somebody else was making the tables at the same moment."""
-    return isinstance(error, sqlalchemy.exc.DBAPIError) and any(
-        text in str(error) for text in ("already exists", "UNIQUE constraint", "duplicate key")
-    )
+def reason(error: BaseException) -> str:
+    """Says in a line what is wrong with a storage."""
+    error = _cause(error)
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 def _without_password(url: str) -> str:
@@ -151,5 +182,6 @@ def _without_password(url: str) -> str:
         return url
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def _cause(error: BaseException) -> BaseException:
+    """Returns what SQLAlchemy raised: Optuna's own error says the same of every failure."""
+    return error.__cause__ or error if isinstance(error, StorageInternalError) else error

@@ -91,8 +91,10 @@ def open_study(
         study = optuna.create_study(storage=storage, directions=directions, **options)
     except optuna.exceptions.DuplicatedStudyError:
         study = optuna.load_study(storage=storage, **options)
-        found = study.user_attrs.get(SEARCH, definition)
-        _check_same(found, definition, f"the storage holds as the study {name!r}")
+        if (found := study.user_attrs.get(SEARCH)) is None:  # who made it has died, or is about to
+            study.set_user_attr(SEARCH, definition)
+        else:
+            _check_same(found, definition, f"the storage holds as the study {name!r}")
         return study
     study.set_user_attr(SEARCH, definition)
     with warnings.catch_warnings():

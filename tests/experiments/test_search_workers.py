@@ -1,10 +1,12 @@
 """Several workers on one search: none of its trials is lost, none made twice."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import optuna
@@ -15,7 +17,7 @@ from optuna.trial import TrialState
 from experiments.searches.launch import MEMORY, places
 from experiments.searches.progress import SearchProgress
 from experiments.searches.storage import open_storage
-from experiments.searches.study import WORKER, n_finished
+from experiments.searches.study import SEARCH, WORKER, n_finished, open_study
 from experiments.searches.worker import SearchStoppedError, Worker, ask
 from tests.experiments import search_worker
 from tests.samo_cobra import postgres
@@ -68,6 +70,46 @@ def test_a_study_outlives_a_killed_worker_and_a_restart_of_its_server(tmp_path: 
         study._storage._backend.engine.dispose()
 
 
+def test_a_worker_that_starts_while_the_server_restarts_waits_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    pytest.importorskip("psycopg", reason="psycopg, the driver of PostgreSQL, is not installed")
+    programs = postgres.find()
+    if programs is None:
+        pytest.skip("PostgreSQL's initdb and pg_ctl are neither on PATH nor in /usr/lib/postgresql")
+    with postgres.restartable_server(programs) as server:
+        server.stop()
+        config = search_worker.settings(server.url, 1)
+        with pytest.raises(ValueError, match="cannot open the storage"):
+            open_storage(config, tmp_path, patience_s=0.2)
+        with ThreadPoolExecutor() as threads:
+            opening = threads.submit(open_storage, config, tmp_path, 300.0)
+            while not (said := capsys.readouterr().out):
+                assert not opening.done()
+                time.sleep(0.05)
+            server.start()
+            storage = opening.result(60)
+        assert re.search("the storage does not answer: .*; trying again for 2.. s", said)
+        assert storage.get_all_studies() == []
+        storage.engine.dispose()
+        refused = search_worker.settings(server.url.replace("/postgres?", "/nothing?"), 1)
+        began = time.monotonic()
+        with pytest.raises(ValueError, match='database "nothing" does not exist'):
+            open_storage(refused, tmp_path, patience_s=300.0)
+        assert time.monotonic() - began < 60.0
+
+
+def test_a_study_whose_maker_died_at_once_is_taken_over(tmp_path: Path) -> None:
+    config = search_worker.settings("", 1)
+    storage = open_storage(config, tmp_path)
+    optuna.create_study(storage=storage, study_name="allegro", directions=["minimize", "minimize"])
+    study = open_study(storage, "allegro", config)
+    assert study.user_attrs[SEARCH]["sampler"] == "random"
+    config.sampler = "tpe"
+    with pytest.raises(ValueError, match="sampler was random, is now tpe"):
+        open_study(storage, "allegro", config)
+
+
 def test_cores_are_shared_out_in_blocks_and_devices_in_turn() -> None:
     assert [place.cores for place in places(2, range(4), [])] == [(0, 1), (2, 3)]
     assert [place.cores for place in places(3, [5], [])] == [(5,)] * 3
@@ -80,7 +122,7 @@ def test_cores_are_shared_out_in_blocks_and_devices_in_turn() -> None:
 def test_a_storage_that_cannot_be_reached_is_named_without_its_password(tmp_path: Path) -> None:
     config = search_worker.settings("postgresql+psycopg://me:secret@localhost:1/nothing", 1)
     with pytest.raises(ValueError, match=r"cannot open the storage .*me:\*\*\*@localhost") as error:
-        open_storage(config, tmp_path)
+        open_storage(config, tmp_path, patience_s=0.2)
     assert "secret" not in str(error.value)
 
 

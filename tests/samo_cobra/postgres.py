@@ -19,10 +19,15 @@ def find() -> Path | None:
 
 
 class Server(NamedTuple):
-    """A running server: its URL for SQLAlchemy, and what restarts it, breaking all connections."""
+    """A running server: its URL for SQLAlchemy, and what stops it, breaking all connections."""
 
     url: str
-    restart: Callable[[], None]
+    stop: Callable[[], None]
+    start: Callable[[], None]
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
 
 
 @contextlib.contextmanager
@@ -34,17 +39,21 @@ def server(programs: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def restartable_server(programs: Path) -> Iterator[Server]:
-    """Starts a server that can be restarted in between."""
+    """Starts a server that can be stopped and started in between."""
     # Sockets have short names only, and other users cannot enter pytest's folders.
     with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp") as name:
         folder = Path(name)
         run = _Runner(programs, folder)
         run("initdb", "--auth=trust", "--username=test", "--encoding=UTF8", "--no-locale", "-N")
         options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-        run("pg_ctl", "start", "--wait", f"--log={folder / 'log'}", f"--options={options}")
+
+        def start() -> None:
+            run("pg_ctl", "start", "--wait", f"--log={folder / 'log'}", f"--options={options}")
+
+        start()
         try:
             url = f"postgresql+psycopg://test@/postgres?host={folder}"
-            yield Server(url, lambda: run("pg_ctl", "restart", "--wait", "--mode=fast"))
+            yield Server(url, lambda: run("pg_ctl", "stop", "--wait", "--mode=fast"), start)
         finally:
             run("pg_ctl", "stop", "--wait", "--mode=immediate")
 

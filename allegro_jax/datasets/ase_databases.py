@@ -57,7 +57,7 @@ def _connected(path: Path) -> Any:
     import ase.db
 
     if path.suffix == ".aselmdb":
-        imported("ase_db_backends", "lmdb", f"{path}, an ASE database in LMDB,")  # registers it
+        imported("ase_db_backends", "lmdb", f"{path}, an ASE database in LMDB,")
     options = {"readonly": True, "use_lock_file": False} if path.suffix == ".aselmdb" else {}
     try:
         database = ase.db.connect(str(path), **options)

@@ -7,11 +7,7 @@ import pytest
 
 from allegro_jax.nn.pair_repulsion import repulsion_cutoffs, zbl_edge_energies
 
-
-@pytest.fixture(autouse=True)
-def double():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def pair(r, z=(29, 29), reach=6.0, p=6.0):

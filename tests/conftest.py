@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 import os
 from collections.abc import Iterator
@@ -21,6 +22,11 @@ jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent.parent 
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
+MAPPINGS = Path("/proc/self/maps")
+MANY_MAPPINGS = 40_000
+"""Linux allows a process 65,530; XLA crashes where the next program would pass that."""
+
+
 def pytest_report_header() -> str:
     names = ["jax", "flax", "optax", "e3nn-jax", "pennylane", "optuna", "numpy", "scipy"]
     versions = [f"{name} {importlib.metadata.version(name)}" for name in names]
@@ -34,3 +40,12 @@ def x64() -> Iterator[None]:
     jax.config.update("jax_enable_x64", True)
     yield
     jax.config.update("jax_enable_x64", enabled)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_programs() -> Iterator[None]:
+    """Drops the compiled programs of earlier modules before there are too many for one process."""
+    yield
+    if MAPPINGS.exists() and MAPPINGS.read_text().count("\n") > MANY_MAPPINGS:
+        jax.clear_caches()
+        gc.collect()
